@@ -1,0 +1,1 @@
+"""Open the hood on a transformer, inside a notebook."""

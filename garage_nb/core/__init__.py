@@ -1,0 +1,1 @@
+"""The central air compressor: addresses, hooks, one pass, statistics, tensors, loading."""

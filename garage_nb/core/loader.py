@@ -1,0 +1,179 @@
+"""Put a model on the lift: an embedded one, a folder, a hub id, or the one already in the notebook.
+
+Only safetensors are read and code that comes with a model is never run. Embedded models are data files of this package,
+listed in `showroom/models/index.json`; they work with no network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import GarageError, InputError, ModelNotFoundError, nearest
+from .family import family_of
+
+MODELS = Path(__file__).parent.parent / "showroom" / "models"
+Loaded = tuple[Any, Any, dict[str, Any]]
+
+
+class ModelLoader:
+    """Loads models onto one device in one dtype.
+
+    `device`: "cpu", "cuda", "cuda:1", "mps" …; the first accelerator when None. `dtype`: a torch dtype or its name;
+    as stored when None, except that float16 becomes float32 on a CPU. `device_map`: as accelerate takes it, instead of
+    `device`.
+    """
+
+    def __init__(
+        self, device: str | None = None, dtype: str | torch.dtype | None = None, device_map: Any = None
+    ) -> None:
+        self.device = torch.device(device or best_device())
+        self.dtype = _dtype(dtype)
+        self.device_map = device_map
+
+    def load(self, source: str | Path | nn.Module, *, tokenizer: Any = None, revision: str | None = None) -> Loaded:
+        """(model, tokenizer, info). `source` is an embedded name, a folder, a hub id, or a live model.
+
+        A live model is taken as it is, neither moved nor cast. `info` holds model_id, family, total_params, num_layers,
+        hidden_dim, device, dtype and revision.
+        """
+        if isinstance(source, nn.Module):
+            return source, tokenizer, describe(source, getattr(source.config, "name_or_path", "") or "live model")
+        name = str(source)
+        place = locate(name)
+        model = self._model(name, place, revision)
+        found = tokenizer or _tokenizer(name, place, revision)
+        return model, found, describe(model, name, revision)
+
+    def _model(self, name: str, place: str, revision: str | None) -> Any:
+        from transformers import AutoModelForCausalLM
+
+        options: dict[str, Any] = {"revision": revision} if revision else {}
+        if self.device_map is not None:
+            options["device_map"] = self.device_map
+        with _refusing(name), _quiet_when_small(place):
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                place, dtype=self.dtype or "auto", use_safetensors=True, trust_remote_code=False, **options
+            )
+        if self.device_map is not None:
+            return model
+        if self.dtype is None and self.device.type == "cpu" and model.dtype == torch.float16:
+            model = model.float()
+        return model.to(self.device)
+
+
+def quick_load(source: str | Path | nn.Module, **options: Any) -> Loaded:
+    """`ModelLoader(device, dtype, device_map).load(source, tokenizer, revision)` in one call."""
+    at_load = {key: options.pop(key) for key in ("tokenizer", "revision") if key in options}
+    return ModelLoader(**options).load(source, **at_load)
+
+
+def best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@cache
+def embedded() -> dict[str, dict[str, str]]:
+    """Name -> {"path": folder under `showroom/models`, "about": one line}."""
+    index = MODELS / "index.json"
+    return json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
+
+
+def locate(name: str) -> str:
+    """The folder an embedded or local name stands for; any other name is left to the hub."""
+    if name in embedded():
+        return str(MODELS / embedded()[name]["path"])
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").exists():
+            raise ModelNotFoundError(
+                f"The folder {name} holds no config.json.", "Give the folder that save_pretrained wrote."
+            )
+        return str(folder)
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1 or not name.strip():
+        raise ModelNotFoundError(f"There is no folder {name!r}.", _what_works(name))
+    return name
+
+
+def describe(model: Any, name: str, revision: str | None = None) -> dict[str, Any]:
+    config = model.config.get_text_config()
+    first = next(model.parameters())
+    return {
+        "model_id": name,
+        "family": family_of(config).value,
+        "model_type": getattr(config, "model_type", ""),
+        "total_params": sum(parameter.numel() for parameter in model.parameters()),
+        "num_layers": getattr(config, "num_hidden_layers", None),
+        "hidden_dim": getattr(config, "hidden_size", None),
+        "device": str(first.device),
+        "dtype": str(first.dtype).removeprefix("torch."),
+        "revision": revision or getattr(config, "_commit_hash", None),
+    }
+
+
+def _tokenizer(name: str, place: str, revision: str | None) -> Any:
+    from transformers import AutoTokenizer
+
+    with _refusing(name):
+        return AutoTokenizer.from_pretrained(place, revision=revision or "main", trust_remote_code=False)
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """transformers answers a missing model with a page of text; the garage with two lines."""
+    try:
+        yield
+    except GarageError:
+        raise
+    except OSError as error:
+        reason = str(error).strip().split("\n")[0][:160]
+        raise ModelNotFoundError(f"{name!r} could not be loaded: {reason}", _what_works(name)) from error
+    except ValueError as error:
+        reason = str(error).strip().split("\n")[0][:160]
+        raise InputError(
+            f"{name!r} cannot be opened as a causal language model: {reason}", _what_works(name)
+        ) from error
+
+
+def _what_works(name: str) -> str:
+    known = embedded()
+    if not known:
+        return "Check the name, or the folder."
+    return f"Check the name and the network. These work offline: {nearest(name, known, count=len(known))}."
+
+
+@contextmanager
+def _quiet_when_small(place: str) -> Iterator[None]:
+    """No progress bar for what loads in a blink; downloads and large files keep transformers' own."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+
+    weights = list(Path(place).glob("*.safetensors"))
+    small = bool(weights) and sum(file.stat().st_size for file in weights) < 100e6
+    shown = logging.is_progress_bar_enabled()
+    if small and shown:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if small and shown:
+            logging.enable_progress_bar()
+
+
+def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    if dtype is None or isinstance(dtype, torch.dtype):
+        return dtype
+    found = getattr(torch, dtype, None)
+    if not isinstance(found, torch.dtype):
+        raise InputError(f"{dtype!r} is no dtype.", "Use float32, bfloat16 or float16.")
+    return found

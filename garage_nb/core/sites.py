@@ -1,0 +1,122 @@
+"""Site: a place where a tensor can be read or written, and how to reach that tensor there.
+
+Blocks return a tensor, a tuple whose first item is the tensor, or a ModelOutput; inputs come by position or as
+`hidden_states=`. Both facts differ by family and by transformers version, so they are dealt with here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from ..errors import HookError, UnknownPartError, nearest
+
+Reader = Callable[[Tensor], None]
+Writer = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What enters or leaves one module. `path` is the module's name as `named_modules()` gives it."""
+
+    path: str
+    side: Literal["input", "output"] = "output"
+
+    def __str__(self) -> str:
+        return self.path if self.side == "output" else f"input of {self.path}"
+
+
+@dataclass(frozen=True)
+class Read:
+    """Call `fn` with the tensor found at `site`; the pass goes on unchanged."""
+
+    site: Site
+    fn: Reader
+
+
+@dataclass(frozen=True)
+class Write:
+    """Put what `fn` returns in place of the tensor found at `site`."""
+
+    site: Site
+    fn: Writer
+
+
+@dataclass(frozen=True)
+class Call:
+    """A torch forward hook as it stands: `fn(module, args, output)`; what it returns replaces the output."""
+
+    site: Site
+    fn: Callable[..., Any]
+
+
+Tap = Read | Write | Call
+
+
+def module_at(model: nn.Module, path: str) -> nn.Module:
+    """The module at a raw path. UnknownPartError names the nearest paths."""
+    modules = dict(model.named_modules())
+    if path not in modules:
+        raise UnknownPartError(
+            f"No module {path!r} in this {type(model).__name__}.", f"Nearest: {nearest(path, filter(None, modules))}."
+        )
+    return modules[path]
+
+
+def leaving(output: object) -> Tensor:
+    """The hidden states in what a module returned."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, tuple | list) and output and isinstance(output[0], Tensor):
+        return output[0]
+    if isinstance(output, Mapping):
+        for value in output.values():
+            if isinstance(value, Tensor):
+                return value
+    raise HookError(
+        f"A module returned {type(output).__name__}, in which no hidden states were found.",
+        "Name the module one level inside it.",
+    )
+
+
+def with_leaving(output: Any, hidden: Tensor) -> Any:
+    """The same return value with its hidden states replaced; never changed in place."""
+    if isinstance(output, Tensor):
+        return hidden
+    if isinstance(output, tuple):
+        rest = (hidden, *output[1:])
+        return type(output)(*rest) if hasattr(output, "_fields") else rest
+    if isinstance(output, list):
+        return [hidden, *output[1:]]
+    first = next(key for key, value in output.items() if isinstance(value, Tensor))
+    return type(output)(**{**output, first: hidden})
+
+
+def entering(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
+    """The hidden states in what a module was called with."""
+    return _entry(args, kwargs)[1]
+
+
+def with_entering(
+    args: tuple[Any, ...], kwargs: dict[str, Any], hidden: Tensor
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    key, _ = _entry(args, kwargs)
+    if isinstance(key, int):
+        return (*args[:key], hidden, *args[key + 1 :]), kwargs
+    return args, {**kwargs, key: hidden}
+
+
+def _entry(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[int | str, Tensor]:
+    for position, value in enumerate(args):
+        if isinstance(value, Tensor):
+            return position, value
+    preferred = kwargs.get("hidden_states")
+    if isinstance(preferred, Tensor):
+        return "hidden_states", preferred
+    for key, value in kwargs.items():
+        if isinstance(value, Tensor):
+            return key, value
+    raise HookError("A module was called without any tensor.", "Read what leaves it instead of what enters it.")

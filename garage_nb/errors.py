@@ -1,0 +1,65 @@
+"""Every failure a user can meet, in two lines: what was asked and is there, then what to do.
+
+Each kind is also the nearest built-in, so `except ValueError` works for those who do not know the garage.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GarageError(Exception):
+    """A failure that says what to do. `what` is the first line, `hint` the second."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}" if self.hint else self.what
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback; `%tb` still shows the whole one."""
+        lines = [f"{type(self).__name__}: {self.what}"]
+        return [*lines, f"  {self.hint}"] if self.hint else lines
+
+
+class UnknownPartError(GarageError, LookupError):
+    """A name that is no part of this model."""
+
+
+class InputError(GarageError, ValueError):
+    """A prompt, token ids or an option that this model cannot take."""
+
+
+class EditError(GarageError, ValueError):
+    """An edit that cannot be applied where it was put."""
+
+
+class ModelNotFoundError(GarageError, FileNotFoundError):
+    """No model under this name or folder, or the hub cannot be reached."""
+
+
+class UnsupportedModelError(GarageError, NotImplementedError):
+    """A model this version cannot open, with the reason."""
+
+
+class SpecFileError(GarageError, ValueError):
+    """A spec file that is damaged or was written for something else."""
+
+
+class HookError(GarageError, RuntimeError):
+    """A hook that never fired, or was asked for what it did not see."""
+
+
+class NotFiniteError(GarageError, ArithmeticError):
+    """NaN or infinity where a number was needed."""
+
+
+def nearest(asked: str, known: Iterable[str], count: int = 3) -> str:
+    """`layer_2, layer_3` for a mistyped name, the first known ones when nothing is near."""
+    names = list(known)
+    near = difflib.get_close_matches(asked, names, n=count, cutoff=0.5)
+    return ", ".join(near or names[:count])

@@ -1,0 +1,1 @@
+"""The wrenches: take a part out and run it on its own."""

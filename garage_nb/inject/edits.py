@@ -1,0 +1,99 @@
+"""Edit: a value saying what to do to the hidden states leaving a place. It knows nothing of hooks.
+
+To add a kind: a frozen dataclass with `at` first, and a `writer()` that answers a function from hidden states
+(batch, seq, dim) to hidden states of the same shape, leaving its argument as it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.sites import Writer
+from ..errors import EditError
+
+
+@dataclass(frozen=True)
+class Edit(ABC):
+    """`at` is any name the model's spec understands, `layer_3` or `attention_2.head_1`."""
+
+    at: str
+
+    @abstractmethod
+    def writer(self) -> Writer:
+        """A fresh function for one pass or one open block; any state in it (a generator) starts anew."""
+
+    @property
+    def verb(self) -> str:
+        return type(self).__name__.lower()
+
+    def __str__(self) -> str:
+        """What the user said: `scale layer_3 0.5`."""
+        return " ".join([self.verb, *(_short(getattr(self, item.name)) for item in fields(self))])
+
+
+@dataclass(frozen=True)
+class Scale(Edit):
+    """Multiply by `factor`. 0 takes the part out of the residual stream, 1 leaves it."""
+
+    factor: float
+
+    def writer(self) -> Writer:
+        return lambda hidden: hidden * self.factor
+
+
+@dataclass(frozen=True)
+class Add(Edit):
+    """Add a number, or a direction of shape (dim,) or any shape that broadcasts to (batch, seq, dim)."""
+
+    value: float | Tensor
+
+    def writer(self) -> Writer:
+        return lambda hidden: hidden + (self.value.to(hidden) if isinstance(self.value, Tensor) else self.value)
+
+
+@dataclass(frozen=True)
+class Noise(Edit):
+    """Add normal noise of `std` times the standard deviation of the hidden states there.
+
+    Drawn from a generator of its own, so neither torch's global RNG nor a second run with this seed is disturbed.
+    """
+
+    std: float = 0.1
+    seed: int = 0
+
+    def writer(self) -> Writer:
+        generator = torch.Generator().manual_seed(self.seed)
+
+        def write(hidden: Tensor) -> Tensor:
+            drawn = torch.randn(hidden.shape, generator=generator, dtype=torch.float32)
+            return hidden + self.std * hidden.std() * drawn.to(hidden)
+
+        return write
+
+
+@dataclass(frozen=True)
+class Through(Edit):
+    """Pass the hidden states through any module, called as a module, or any function of a tensor."""
+
+    module: nn.Module | Callable[[Tensor], Tensor]
+
+    def writer(self) -> Writer:
+        if isinstance(self.module, nn.Module):
+            return self.module
+        if not callable(self.module):
+            raise EditError(f"{self.module!r} cannot be called.", "Give a torch module or a function of one tensor.")
+        return self.module
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"tensor{tuple(value.shape)}"
+    if isinstance(value, nn.Module):
+        return type(value).__name__
+    return f"{value:g}" if isinstance(value, float) else str(getattr(value, "__name__", value))

@@ -1,0 +1,88 @@
+"""LayerInjector: edits on a live model for a `with` block, for code that calls the model itself."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from types import TracebackType
+
+from torch import Tensor, nn
+
+from ..core.attach import Attached
+from ..errors import EditError, nearest
+from ..registry.decompose import spec_of
+from .edits import Add, Edit, Noise, Scale, Through
+from .recipe import Recipe
+
+
+class LayerInjector:
+    """Stacks edits in the order given and takes them all down at the end of the block, whatever happens.
+
+    Places are any name the catalogue understands: `layer_3`, `attention_-1.head_2`, or a raw module path. Every
+    `inject…` answers a name to remove it by. Edits act in the thread that made them, and on no other.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.spec = spec_of(model)
+        self._edits: dict[str, Edit] = {}
+        self._attached: Attached | None = None
+
+    def __enter__(self) -> LayerInjector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove_all()
+
+    def inject(self, place: str, fn: Callable[[Tensor], Tensor], name: str | None = None) -> str:
+        """Replace the hidden states leaving `place` by `fn(hidden)`, of the same shape."""
+        return self.add(Through(place, fn), name)
+
+    def inject_scaling(self, place: str, scale: float = 0.9) -> str:
+        return self.add(Scale(place, scale))
+
+    def inject_additive(self, place: str, bias: Tensor | float) -> str:
+        return self.add(Add(place, bias))
+
+    def inject_noise(self, place: str, noise_scale: float = 0.1, seed: int = 0) -> str:
+        """`noise_scale` is a share of the standard deviation of the hidden states there."""
+        return self.add(Noise(place, noise_scale, seed))
+
+    def inject_custom_layer(self, place: str, custom_module: nn.Module) -> str:
+        return self.add(Through(place, custom_module))
+
+    def add(self, edit: Edit, name: str | None = None) -> str:
+        """Put any Edit in force. A name in use already is an EditError; nothing changes then."""
+        chosen = name or self._fresh(edit)
+        if chosen in self._edits:
+            raise EditError(
+                f"An injection named {chosen!r} is in force already.", "Give another name, or remove() it first."
+            )
+        self._put_in_force({**self._edits, chosen: edit})
+        return chosen
+
+    def remove(self, name: str) -> None:
+        if name not in self._edits:
+            raise EditError(f"No injection is named {name!r}.", f"There are: {nearest(name, self._edits) or 'none'}.")
+        self._put_in_force({key: edit for key, edit in self._edits.items() if key != name})
+
+    def remove_all(self) -> None:
+        self._put_in_force({})
+
+    def list_injections(self) -> list[str]:
+        """Names in the order they act."""
+        return list(self._edits)
+
+    def _put_in_force(self, edits: dict[str, Edit]) -> None:
+        """Replace the whole set at once: an unknown place leaves what was in force as it was."""
+        attached = Attached(self.model, Recipe(tuple(edits.values())).taps(self.spec))
+        if self._attached is not None:
+            self._attached.close()
+        self._edits, self._attached = edits, attached
+        attached.__enter__()
+
+    def _fresh(self, edit: Edit) -> str:
+        names = (f"{edit.at}:{edit.verb}_{count}" for count in itertools.count(1))
+        return next(name for name in names if name not in self._edits)

@@ -1,0 +1,75 @@
+"""Recipe: edits in order, and History: the recipes one has been through. Both are values; a change is a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ..core.sites import Tap, Write, Writer
+from ..errors import EditError
+from ..registry.specs import ModelSpec
+from .edits import Edit
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Edits that act together; those at one place act in this order."""
+
+    edits: tuple[Edit, ...] = ()
+
+    def __add__(self, edit: Edit) -> Recipe:
+        return Recipe((*self.edits, edit))
+
+    def __len__(self) -> int:
+        return len(self.edits)
+
+    def __iter__(self) -> Iterator[Edit]:
+        return iter(self.edits)
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.edits)) or "nothing changed"
+
+    def taps(self, spec: ModelSpec) -> list[Tap]:
+        """What to attach for one pass. A place the model does not have is an UnknownPartError."""
+        return [Write(spec.site(edit.at), _on(spec.columns(edit.at), edit.writer())) for edit in self.edits]
+
+    def places(self, spec: ModelSpec) -> tuple[str, ...]:
+        """Catalogue names of what is changed, each once."""
+        return tuple(dict.fromkeys(spec.name(edit.at) for edit in self.edits))
+
+
+@dataclass(frozen=True)
+class History:
+    """The recipe in force, with what undo and redo would bring back."""
+
+    now: Recipe = Recipe()
+    past: tuple[Recipe, ...] = ()
+    future: tuple[Recipe, ...] = ()
+
+    def to(self, recipe: Recipe) -> History:
+        return History(recipe, (*self.past, self.now))
+
+    def undo(self) -> History:
+        if not self.past:
+            raise EditError("There is nothing to undo.", "Change something first, for example: scale layer_0 0.5")
+        return replace(self, now=self.past[-1], past=self.past[:-1], future=(self.now, *self.future))
+
+    def redo(self) -> History:
+        if not self.future:
+            raise EditError("There is nothing to redo.", "Redo brings back what undo just took away.")
+        return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
+
+
+def _on(columns: slice | None, write: Writer) -> Writer:
+    """Only the columns one head or neuron owns; the rest of the tensor passes untouched."""
+    if columns is None:
+        return write
+
+    def write_columns(hidden: Tensor) -> Tensor:
+        changed = hidden.clone()
+        changed[..., columns] = write(hidden[..., columns])
+        return changed
+
+    return write_columns

@@ -1,0 +1,1 @@
+"""The %garage language in IPython, a thin face over garage.py."""

@@ -1,0 +1,227 @@
+"""ModelSpec and PartSpec: what the catalogue knows of a model, as values that serialise to JSON.
+
+`ModelSpec.name` is the one door for names: garage addresses, synonyms, negative layers, raw module paths and
+TransformerLens' names all come out as one catalogue name. `ModelSpec.site` says where that name is read and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from ..core.family import ModelFamily
+from ..core.parts import PLURAL_UNITS, SYNONYMS, Part, parse
+from ..core.sites import Site
+from ..errors import UnknownPartError, nearest
+from .foreign import from_transformer_lens
+
+
+class PartType(str, Enum):
+    """What a part is. `PartType("self_attention")`, `"mlp"` and `"lm_head"` are understood."""
+
+    EMBEDDING = "embedding"
+    POSITION_EMBEDDING = "position_embedding"
+    ATTENTION = "attention"
+    FFN = "ffn"
+    LAYER_NORM = "layer_norm"
+    OUTPUT_HEAD = "output_head"
+    ROTARY_EMB = "rotary_emb"
+    GATE = "gate"
+    FULL_LAYER = "full_layer"
+
+    @classmethod
+    def _missing_(cls, value: object) -> PartType | None:
+        kind = SYNONYMS.get(str(value), str(value))
+        wanted = "full_layer" if kind == "layer" else kind
+        return next((member for member in cls if member.value == wanted), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSpec:
+    """One part. `module_path` is the module itself; dims are widths of hidden states in and out.
+
+    `extra_info` may hold "contribution" (the path whose output is what the part adds to the residual stream, when
+    that is not the module's own output) and "projection" (the last one inside; heads or neurons enter it).
+    """
+
+    part_type: PartType
+    layer_idx: int | None
+    module_path: str
+    input_dim: int
+    output_dim: int
+    num_heads: int | None = None
+    head_dim: int | None = None
+    intermediate_dim: int | None = None
+    extra_info: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PartSpec:
+        return cls(**{**data, "part_type": PartType(data["part_type"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """A model's parts by catalogue name, bottom (input) to top, and the paths of all its modules."""
+
+    model_id: str
+    family: ModelFamily
+    hidden_dim: int
+    num_layers: int
+    num_heads: int
+    vocab_size: int
+    max_seq_len: int | None
+    parts: dict[str, PartSpec]
+    module_paths: tuple[str, ...] = ()
+    extra_info: dict[str, Any] = field(default_factory=dict)
+
+    def get_attention(self, layer: int) -> PartSpec:
+        return self.parts[self.name(f"attention_{layer}")]
+
+    def get_ffn(self, layer: int) -> PartSpec:
+        return self.parts[self.name(f"ffn_{layer}")]
+
+    def get_full_layer(self, layer: int) -> PartSpec:
+        return self.parts[self.name(f"layer_{layer}")]
+
+    def all_attention_parts(self) -> list[PartSpec]:
+        return self.of_type(PartType.ATTENTION)
+
+    def all_ffn_parts(self) -> list[PartSpec]:
+        return self.of_type(PartType.FFN)
+
+    def of_type(self, part_type: PartType) -> list[PartSpec]:
+        return [part for part in self.parts.values() if part.part_type is part_type]
+
+    def part(self, name: str) -> PartSpec:
+        """The part a name stands for; of `ffn_3.neurons` the part is `ffn_3`."""
+        found = self.name(name)
+        address = parse(found)
+        if address is None:
+            raise UnknownPartError(
+                f"{found!r} is a module, not a catalogued part.", f"Nearest: {nearest(found, self.parts)}."
+            )
+        return self.parts[str(address.whole)]
+
+    def name(self, asked: str) -> str:
+        """The catalogue name for any way of saying it; the raw path for a module that is no part of its own.
+
+        UnknownPartError names the nearest.
+        """
+        text = str(asked).strip()
+        found = self._by_address(text) or self._by_path(text) or self._by_address(from_transformer_lens(text) or "")
+        if found is None:
+            raise UnknownPartError(
+                f"{text!r} is no part of {self.model_id}.", f"Nearest: {nearest(text, self._sayable())}."
+            )
+        return found
+
+    def select(self, selector: str | int | Iterable[str | int]) -> list[str]:
+        """Catalogue names for `0,6,-1`, `0:12:2`, `attention_*`, `all`, a name, or a list of these. No silent skips."""
+        items = [selector] if isinstance(selector, str | int) else list(selector)
+        texts = [text.strip() for item in items for text in str(item).split(",") if text.strip()]
+        if not texts:
+            raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
+        chosen = [name for text in texts for name in self._one(text)]
+        return list(dict.fromkeys(chosen))
+
+    def site(self, name: str) -> Site:
+        """Where the tensor of a part is: what leaves it, or for heads and neurons what enters its last projection."""
+        found = self.name(name)
+        address = parse(found)
+        if address is None:
+            return Site(found)
+        part = self.parts[str(address.whole)]
+        if address.unit is not None:
+            return Site(part.extra_info["projection"], "input")
+        return Site(part.extra_info.get("contribution", part.module_path))
+
+    def columns(self, name: str) -> slice | None:
+        """The columns of that tensor a single head or neuron owns; None when the name means all of them."""
+        address = parse(self.name(name))
+        if address is None or address.index is None:
+            return None
+        width = self.parts[str(address.whole)].head_dim if address.unit == "head" else 1
+        assert width is not None
+        return slice(address.index * width, (address.index + 1) * width)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
+        """The value `to_json` wrote. Unknown and missing fields are a TypeError, an unknown family a ValueError."""
+        unknown = set(data) - {item.name for item in fields(cls)}
+        if unknown:
+            raise TypeError(f"unknown fields {sorted(unknown)}")
+        parts = {name: PartSpec.from_json(part) for name, part in data["parts"].items()}
+        paths = tuple(data["module_paths"])
+        return cls(**{**data, "family": ModelFamily(data["family"]), "parts": parts, "module_paths": paths})
+
+    def _one(self, text: str) -> list[str]:
+        if text == "all":
+            return [f"layer_{i}" for i in range(self.num_layers)]
+        if ":" in text:
+            return [f"layer_{i}" for i in self._range(text)]
+        if text.endswith("*"):
+            return self._starting_with(text)
+        if text.lstrip("-").isdigit():
+            return [self.name(f"layer_{text}")]
+        return [self.name(text)]
+
+    def _starting_with(self, text: str) -> list[str]:
+        stem = text.removesuffix("*").removesuffix("_")
+        kind = "layer" if stem == "layer" else SYNONYMS.get(stem, stem)
+        names = [name for name in self.parts if name == kind or name.startswith(f"{kind}_")]
+        names = [name for name in names if kind != "layer" or parse(name) == Part("layer", self.parts[name].layer_idx)]
+        if not names:
+            raise UnknownPartError(
+                f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}."
+            )
+        return names
+
+    def _range(self, text: str) -> range:
+        try:
+            bounds = [int(piece) if piece else None for piece in text.split(":")]
+            chosen = range(self.num_layers)[slice(*bounds)]
+        except (ValueError, TypeError):
+            raise UnknownPartError(f"{text!r} is no range of layers.", "Write start:stop or start:stop:step.") from None
+        if not chosen:
+            raise UnknownPartError(
+                f"{text!r} holds no layer of {self.model_id}.", f"Layers are 0 to {self.num_layers - 1}."
+            )
+        return chosen
+
+    def _by_address(self, text: str) -> str | None:
+        address = parse(text)
+        if address is None:
+            return None
+        if address.layer is not None and -self.num_layers <= address.layer < 0:
+            address = address.at(address.layer + self.num_layers)
+        owner = self.parts.get(str(address.whole))
+        return None if owner is None else self._with_unit(address, owner)
+
+    def _with_unit(self, address: Part, owner: PartSpec) -> str | None:
+        if address.unit is None:
+            return str(address)
+        count = owner.num_heads if owner.part_type is PartType.ATTENTION else owner.intermediate_dim
+        if "projection" not in owner.extra_info or count is None:
+            return None
+        if address.index is None:
+            return str(address)
+        index = address.index + count if address.index < 0 else address.index
+        return f"{address.whole}.{address.unit}_{index}" if 0 <= index < count else None
+
+    def _by_path(self, text: str) -> str | None:
+        part = next((name for name, part in self.parts.items() if part.module_path == text), None)
+        return part or (text if text in self.module_paths else None)
+
+    def _sayable(self) -> list[str]:
+        units = [
+            f"{name}.{unit}" for name, part in self.parts.items() if (unit := PLURAL_UNITS.get(part.part_type.value))
+        ]
+        return [*self.parts, *units, *self.module_paths]
+
+    def _stems(self) -> str:
+        return ", ".join(dict.fromkeys(address.kind for name in self.parts if (address := parse(name)) is not None))

@@ -1,0 +1,1 @@
+"""The high-speed camera: one pass, every part asked for, in numbers."""

@@ -1,0 +1,92 @@
+"""SnapshotCapture: one pass over a prompt, every asked part in numbers, the tensors only where wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.batch import Batch, Prompt, prepare
+from ..core.run import read
+from ..core.sites import Read, Tap
+from ..core.stats import TAU, Statistics, reduce, rows_of
+from ..errors import NotFiniteError
+from ..registry.decompose import spec_of
+from .snapshots import Snapshot, Snapshots
+
+
+class SnapshotCapture:
+    """Captures from one model, as it is or under a recipe's taps."""
+
+    def __init__(self, model: nn.Module, tokenizer: Any = None) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.spec = spec_of(model)
+
+    def run(
+        self,
+        prompt: Prompt,
+        layers: str | int | Iterable[str | int] = "all",
+        *,
+        under: Iterable[Tap] = (),
+        keep: bool = False,
+        tau: float = TAU,
+    ) -> Snapshots:
+        """Name -> Snapshot for every part that `layers` selects, under the names it was asked by.
+
+        Statistics are reduced on the model's device while the pass runs and cross to the host once. `keep` keeps the
+        hidden states, (batch, seq, dim) each. NotFiniteError names the first part that holds NaN or infinity.
+        """
+        wanted = self._labelled(layers)
+        batch = prepare(prompt, self.model, self.tokenizer)
+        shots = {label: _Shot(batch, self.spec.columns(name), keep, tau) for label, name in wanted.items()}
+        taps: list[Tap] = [Read(self.spec.site(name), shots[label]) for label, name in wanted.items()]
+        read(self.model, batch, [*under, *taps])
+        return self._developed(shots, batch, tau)
+
+    def _labelled(self, layers: str | int | Iterable[str | int]) -> dict[str, str]:
+        """Label -> catalogue name. A list of names keeps the user's own spelling; a selector gets catalogue names."""
+        if isinstance(layers, str | int):
+            return {name: name for name in self.spec.select(layers)}
+        return {
+            label: name
+            for item in layers
+            for name in self.spec.select(item)
+            for label in [str(item) if str(item) in self.spec.module_paths else name]
+        }
+
+    def _developed(self, shots: dict[str, _Shot], batch: Batch, tau: float) -> Snapshots:
+        rows = torch.stack([shot.row for shot in shots.values()]).tolist()  # the one transfer to the host
+        pairs = zip(shots.items(), rows, strict=True)
+        snapshots = {label: shot.snapshot(label, Statistics.from_row(row)) for (label, shot), row in pairs}
+        _demand_finite(snapshots)
+        return Snapshots(snapshots, model_id=self.spec.model_id, tau=tau, tokens=int(batch.attention_mask.sum()))
+
+
+class _Shot:
+    """One place during one pass."""
+
+    def __init__(self, batch: Batch, columns: slice | None, keep: bool, tau: float) -> None:
+        self.batch, self.columns, self.keep, self.tau = batch, columns, keep, tau
+        self.real = batch.real
+        self.hidden: Tensor | None = None
+
+    def __call__(self, hidden: Tensor) -> None:
+        own = hidden if self.columns is None else hidden[..., self.columns]
+        self.row = reduce(rows_of(own, self.real), self.tau)
+        self.shape, self.dtype = tuple(own.shape), own.dtype
+        if self.keep:
+            self.hidden = own.detach().clone()  # some blocks write into their output afterwards
+
+    def snapshot(self, name: str, statistics: Statistics) -> Snapshot:
+        return Snapshot(name, statistics, self.shape, str(self.dtype).removeprefix("torch."), self.hidden)
+
+
+def _demand_finite(snapshots: dict[str, Snapshot]) -> None:
+    for name, snapshot in snapshots.items():
+        if snapshot.statistics.non_finite:
+            raise NotFiniteError(
+                f"{snapshot.statistics.non_finite} values at {name} are NaN or infinite, the first such place.",
+                "Undo the last edit, or load the model in float32.",
+            )

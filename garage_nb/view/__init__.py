@@ -1,0 +1,1 @@
+"""Tables and pictures. No maths here: what is shown was computed elsewhere."""

@@ -1,0 +1,126 @@
+"""Table: named rows of numbers as text for a terminal and as html for a notebook, with bars where asked.
+
+The html is self-contained, escapes every text and needs no kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from .palette import AMBER, CSS_BAR, CSS_INK, CSS_MUTED, CSS_RULE
+
+BLOCKS = " ▏▎▍▌▋▊▉█"
+BAR_CELLS = 8
+
+
+@dataclass(frozen=True)
+class Column:
+    """A head and one value a row: numbers right-aligned, texts left. `bar` draws each number's share of the largest."""
+
+    head: str
+    values: Sequence[float | str]
+    bar: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        return not any(isinstance(value, str) for value in self.values)
+
+    def shares(self) -> list[float]:
+        """0 to 1, of the largest finite value."""
+        numbers = [float(value) for value in self.values if not isinstance(value, str)]
+        top = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
+        return [abs(number) / top if top and math.isfinite(number) else 0.0 for number in numbers]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by name. `changed` rows are marked amber: they are what the user has edited."""
+
+    names: Sequence[str]
+    columns: Sequence[Column]
+    caption: str = ""
+    changed: frozenset[str] = frozenset()
+
+    def text(self) -> str:
+        blocks = [["", *self.names], *[_text_cells(column) for column in self.columns]]
+        widths = [max(map(len, block)) for block in blocks]
+        right = [False, *[column.numeric for column in self.columns]]
+        rows = zip(*blocks, strict=True)
+        lines = ["  ".join(_pad(*cell) for cell in zip(row, widths, right, strict=True)).rstrip() for row in rows]
+        return "\n".join([self.caption, *lines] if self.caption else lines)
+
+    def html(self) -> str:
+        heads = "".join(f'<th scope="col" class="{_align(c)}">{escape(c.head)}</th>' for c in self.columns)
+        cells = [_html_cells(column) for column in self.columns]
+        rows = "".join(self._html_row(name, [cell[i] for cell in cells]) for i, name in enumerate(self.names))
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        inside = f"{caption}<thead><tr><th></th>{heads}</tr></thead><tbody>{rows}</tbody>"
+        return f'{STYLE}<table class="gnb-table">{inside}</table>'
+
+    def _html_row(self, name: str, cells: list[str]) -> str:
+        mark = ' class="gnb-changed"' if name in self.changed else ""
+        return f'<tr{mark}><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+
+
+def number(value: float | str) -> str:
+    """Four significant figures; a dash for what is not defined."""
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return "–"
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
+
+
+def _text_cells(column: Column) -> list[str]:
+    numbers = [number(value) for value in column.values]
+    if not column.bar:
+        return [column.head, *numbers]
+    widest = max(map(len, numbers), default=0)
+    return [
+        column.head,
+        *[f"{text:>{widest}} {_bar(share)}" for text, share in zip(numbers, column.shares(), strict=True)],
+    ]
+
+
+def _bar(share: float) -> str:
+    eighths = round(share * BAR_CELLS * 8)
+    full, rest = divmod(eighths, 8)
+    return (BLOCKS[8] * full + (BLOCKS[rest] if rest else "")).ljust(BAR_CELLS)
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def _html_cells(column: Column) -> list[str]:
+    if not column.bar:
+        return [f'<td class="{_align(column)}">{escape(number(value))}</td>' for value in column.values]
+    pairs = zip(column.values, column.shares(), strict=True)
+    return [f'<td class="gnb-n">{escape(number(value))}{_html_bar(share)}</td>' for value, share in pairs]
+
+
+def _html_bar(share: float) -> str:
+    return f'<span class="gnb-bar" aria-hidden="true"><span style="width:{share:.1%}"></span></span>'
+
+
+def _align(column: Column) -> str:
+    return "gnb-n" if column.numeric else "gnb-t"
+
+
+STYLE = f"""<style>
+.gnb-table {{ border-collapse: collapse; color: {CSS_INK}; font-size: 13px; margin: 4px 0;
+  font-variant-numeric: tabular-nums; }}
+.gnb-table caption {{ text-align: left; color: {CSS_MUTED}; padding: 0 0 6px; }}
+.gnb-table th, .gnb-table td {{ padding: 3px 12px 3px 0; border: 0; background: none; font-weight: normal;
+  white-space: nowrap; text-align: left; }}
+.gnb-table thead th {{ color: {CSS_MUTED}; border-bottom: 1px solid {CSS_RULE}; vertical-align: bottom; }}
+.gnb-table .gnb-n {{ text-align: right; }}
+.gnb-table .gnb-changed th {{ color: {AMBER}; }}
+.gnb-bar {{ display: inline-block; width: 56px; height: 8px; margin-left: 8px; }}
+.gnb-bar span {{ display: block; height: 100%; background: {CSS_BAR}; }}
+</style>"""

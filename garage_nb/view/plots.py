@@ -1,0 +1,54 @@
+"""Matplotlib pictures of numbers computed elsewhere. Every function draws on an Axes and returns it.
+
+Figures are made without pyplot's global state, so a widget callback on another thread can draw too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .palette import PLOT_GRID, PLOT_INK, PLOT_LINE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes:
+    """The given Axes, or one on a new figure, in the garage's look."""
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size, layout="constrained")
+        figure.patch.set_alpha(0)
+        ax = figure.add_subplot()
+    ax.patch.set_alpha(0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(PLOT_GRID)
+    ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
+    ax.grid(axis="y", color=PLOT_GRID, linewidth=0.6)
+    ax.set_axisbelow(True)
+    return ax
+
+
+def line(names: Sequence[str], values: Sequence[float], *, label: str, ax: Axes | None = None, **style: Any) -> Axes:
+    """Values along named places, left (input) to right (output)."""
+    ax = axes(ax)
+    ax.plot(
+        range(len(names)), values, **{"color": PLOT_LINE, "marker": "o", "markersize": 4, "linewidth": 1.4, **style}
+    )
+    every = max(1, len(names) // 12)
+    ax.set_xticks(range(0, len(names), every), [shorten(name) for name in names[::every]])
+    if len(names) > 6:
+        for tick in ax.get_xticklabels():
+            tick.set(rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_ylabel(label, color=PLOT_INK, fontsize=9, parse_math=False)
+    return ax
+
+
+def shorten(name: str, width: int = 18) -> str:
+    """Cut in the middle, where names differ least."""
+    if len(name) <= width:
+        return name
+    keep = (width - 1) // 2
+    return f"{name[:keep]}…{name[-keep:]}"
