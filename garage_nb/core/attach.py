@@ -2,7 +2,7 @@
 
 `Attached` is the only place in the project that touches a hook table. Writers go first and readers last, so a
 reader sees what the next layer will see, and transformers' own recorders (which it leaves on a model for good) see the
-written value too.
+written value too. A pass uses it as a `with` block; what stays on from call to call says `hold()`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..errors import EditError, HookError
+from ..errors import HookError, UnsupportedModelError
 from .sites import (
     Call,
     Read,
@@ -25,8 +25,9 @@ from .sites import (
     Write,
     Writer,
     entering,
+    fitting,
     leaving,
-    module_at,
+    modules_at,
     with_entering,
     with_leaving,
 )
@@ -36,15 +37,24 @@ class Attached:
     """Taps on a model while the `with` block stands, acting only for the thread that opened it."""
 
     def __init__(self, model: nn.Module, taps: Iterable[Tap], after: Callable[[], None] | None = None) -> None:
-        """`after` is called each time a read has been made. Unknown sites raise here, before any hook is set."""
-        self._hooks = [hook for site, mine in _by_site(taps).items() for hook in self._for_site(model, site, mine)]
+        """`after` is called each time a read has been made. What cannot work raises here, before any hook is set."""
+        _demand_uncompiled(model)
+        groups = _by_site(taps)
+        modules = modules_at(model, [site.path for site in groups])
+        self._hooks = [hook for site, mine in groups.items() for hook in self._for_site(modules[site.path], site, mine)]
         self._after = after
         self._handles: list[RemovableHandle] = []
-        self._owner = 0
+        self._owner: threading.Thread | None = None
+        self._held = False
         self.fired: set[Site] = set()
 
+    def hold(self) -> None:
+        """Stay in force until `close()`, from one pass to the next; `sweep` leaves it alone."""
+        self._held = True
+        self.__enter__()
+
     def __enter__(self) -> Attached:
-        self._owner = threading.get_ident()
+        self._owner = threading.current_thread()  # not its ident, which a later thread may be given again
         try:
             for hook in self._hooks:
                 self._handles.append(hook.register())
@@ -60,18 +70,19 @@ class Attached:
 
     def close(self) -> None:
         """Deaf first, gone second: an interrupt between the two leaves nothing that acts."""
-        self._owner = 0
+        self._owner = None
         while self._handles:
             self._handles[-1].remove()
             self._handles.pop()
 
     @property
     def acting(self) -> bool:
-        return self._owner == threading.get_ident()
+        return self._owner is threading.current_thread()
 
     @property
-    def closed(self) -> bool:
-        return self._owner == 0
+    def stale(self) -> bool:
+        """Nothing will take it down: closed halfway, or the pass it served was interrupted at its edge."""
+        return self._owner is None or (self.acting and not self._held)
 
     def made(self, site: Site) -> None:
         """A read was made at `site`."""
@@ -79,8 +90,7 @@ class Attached:
         if self._after is not None:
             self._after()
 
-    def _for_site(self, model: nn.Module, site: Site, taps: Sequence[Tap]) -> list[_Hook]:
-        module = module_at(model, site.path)
+    def _for_site(self, module: nn.Module, site: Site, taps: Sequence[Tap]) -> list[_Hook]:
         writers = [tap.fn for tap in taps if isinstance(tap, Write)]
         readers = [tap.fn for tap in taps if isinstance(tap, Read)]
         hooks: list[_Hook] = [_CallHook(self, module, site, tap.fn) for tap in taps if isinstance(tap, Call)]
@@ -104,8 +114,7 @@ class _Hook:
             handle = self.module.register_forward_hook(self._on_output, with_kwargs=False, prepend=self.first)
         else:
             handle = self.module.register_forward_pre_hook(self._on_input, with_kwargs=True, prepend=self.first)
-        if self.first:
-            _keep_order(self.module, self.site.side)
+        _keep_order(self.module, self.site.side)
         return handle
 
     def _on_output(self, module: nn.Module, args: Any, output: Any) -> Any:
@@ -136,7 +145,7 @@ class _WriteHook(_Hook):
 
     def touch(self, hidden: Tensor) -> Tensor:
         for write in self.writers:
-            hidden = _fitting(self.site, hidden, write(hidden))
+            hidden = fitting(str(self.site), hidden, write(hidden))
         return hidden
 
 
@@ -162,15 +171,23 @@ class _CallHook(_Hook):
 
 
 def sweep(model: nn.Module) -> int:
-    """Remove hooks of ours whose owner has closed, which an interrupt can leave behind. Returns how many."""
+    """Remove hooks of ours that an interrupt left behind. Returns how many. Not for use during a pass."""
     removed = 0
     for module in model.modules():
         for table in (module._forward_hooks, module._forward_pre_hooks):
-            stale = [key for key, fn in table.items() if (hook := _ours(fn)) is not None and hook.owner.closed]
+            stale = [key for key, fn in table.items() if (hook := _ours(fn)) is not None and hook.owner.stale]
             for key in stale:
                 del table[key]
+                module._forward_pre_hooks_with_kwargs.pop(key, None)
             removed += len(stale)
     return removed
+
+
+def hooks_of_ours(module: nn.Module) -> int:
+    """How many hooks this project has on one module right now."""
+    return sum(
+        _ours(fn) is not None for table in (module._forward_hooks, module._forward_pre_hooks) for fn in table.values()
+    )
 
 
 def demand_fired(attached: Attached, taps: Iterable[Tap]) -> None:
@@ -181,6 +198,16 @@ def demand_fired(attached: Attached, taps: Iterable[Tap]) -> None:
             f"Nothing passed through {', '.join(silent[:3])} in this run.",
             "The model does not use it on this path; read a place that `parts` lists.",
         )
+
+
+def _demand_uncompiled(model: nn.Module) -> None:
+    """A compiled graph keeps the hooks it was traced with and is deaf to all others, silently."""
+    for path, module in model.named_modules():
+        if module._compiled_call_impl is not None or "_orig_mod" in module._modules:
+            raise UnsupportedModelError(
+                f"{path or type(module).__name__} is compiled, and compiled code ignores hooks set later.",
+                "Give the model as it was before torch.compile.",
+            )
 
 
 def _by_site(taps: Iterable[Tap]) -> dict[Site, list[Tap]]:
@@ -196,18 +223,13 @@ def _ours(fn: Any) -> _Hook | None:
 
 
 def _keep_order(module: nn.Module, side: str) -> None:
-    """Writers stand before everyone else's hooks but in the order they were opened; `prepend` alone reverses them."""
+    """Writers stand before everyone else's hooks but in the order they were opened; `prepend` alone reverses them.
+
+    Readers stand after everyone else's.
+    """
     table: Any = module._forward_hooks if side == "output" else module._forward_pre_hooks
-    writers = sorted(key for key, fn in table.items() if isinstance(_ours(fn), _WriteHook))
-    for key in reversed(writers):
+    ours = {key: hook for key, fn in sorted(table.items()) if (hook := _ours(fn)) is not None}
+    for key in reversed([key for key, hook in ours.items() if isinstance(hook, _WriteHook)]):
         table.move_to_end(key, last=False)
-
-
-def _fitting(site: Site, before: Tensor, after: object) -> Tensor:
-    if not isinstance(after, Tensor) or after.shape != before.shape:
-        found = tuple(after.shape) if isinstance(after, Tensor) else type(after).__name__
-        raise EditError(
-            f"The edit at {site} returned {found} where {tuple(before.shape)} left the model.",
-            "Return a tensor of the same shape.",
-        )
-    return after if after.dtype == before.dtype else after.to(before.dtype)
+    for key in [key for key, hook in ours.items() if isinstance(hook, _ReadHook)]:
+        table.move_to_end(key)

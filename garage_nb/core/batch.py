@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Prompt = str | Sequence[str] | Sequence[int] | Tensor | Mapping[str, Any]
 
 
@@ -34,10 +35,9 @@ class Batch:
         return replace(self, **{key: value.to(device) for key, value in self.inputs().items()})
 
     @property
-    def real(self) -> Tensor | None:
-        """Indices of the tokens that are not padding into (batch · seq), or None when all are real."""
-        flat = self.attention_mask.reshape(-1)
-        return None if bool(flat.all()) else flat.nonzero()[:, 0]
+    def padding(self) -> Tensor | None:
+        """The mask where it hides anything, None where all tokens are real."""
+        return None if bool(self.attention_mask.all()) else self.attention_mask
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def prepare(prompt: Prompt, model: nn.Module, tokenizer: Any = None) -> Batch:
     limits = Limits.of(model)
     batch = _batch(prompt, tokenizer)
     _check(batch, limits)
-    return _with_positions(batch).to(_device(model))
+    return replace(batch, position_ids=positions_under(batch.attention_mask)).to(_device(model))
 
 
 def _batch(prompt: Prompt, tokenizer: Any) -> Batch:
     if isinstance(prompt, Mapping):
-        ids = _rows(prompt["input_ids"])
+        ids = _rows(prompt.get("input_ids"))
         mask = prompt.get("attention_mask")
-        return Batch(ids, torch.ones_like(ids) if mask is None else _rows(mask))
+        return Batch(ids, torch.ones_like(ids) if mask is None else _rows(mask, (*INTEGERS, torch.bool)))
     if isinstance(prompt, str):
         return _encode([prompt], tokenizer)
     if isinstance(prompt, Sequence) and prompt and all(isinstance(text, str) for text in prompt):
@@ -98,7 +98,7 @@ def _encode(texts: list[str], tokenizer: Any) -> Batch:
     return Batch(torch.tensor(ids), torch.tensor(mask))
 
 
-def _rows(ids: Any) -> Tensor:
+def _rows(ids: Any, allowed: tuple[torch.dtype, ...] = INTEGERS) -> Tensor:
     try:
         tensor = torch.as_tensor(ids)
     except (TypeError, ValueError, RuntimeError):
@@ -107,7 +107,9 @@ def _rows(ids: Any) -> Tensor:
             "Give a text, a list of ids, or a (batch, seq) tensor.",
         ) from None
     tensor = tensor[None] if tensor.ndim == 1 else tensor
-    if tensor.ndim != 2 or tensor.is_floating_point():
+    if tensor.numel() == 0:
+        raise InputError("The prompt is empty.", "Give at least one token.")
+    if tensor.ndim != 2 or tensor.dtype not in allowed:
         raise InputError(
             f"Token ids were expected as (batch, seq) integers, not {tuple(tensor.shape)} {tensor.dtype}.",
             "Give what the tokenizer returned under input_ids.",
@@ -117,13 +119,14 @@ def _rows(ids: Any) -> Tensor:
 
 def _check(batch: Batch, limits: Limits) -> None:
     ids, seq = batch.input_ids, batch.input_ids.shape[1]
-    if ids.numel() == 0 or not bool(batch.attention_mask.any(dim=1).all()):
-        raise InputError("The prompt is empty.", "Give at least one token.")
-    if batch.attention_mask.shape != ids.shape:
+    mask = batch.attention_mask
+    if mask.shape != ids.shape or bool(((mask != 0) & (mask != 1)).any()):
         raise InputError(
-            f"The mask is {tuple(batch.attention_mask.shape)} where the ids are {tuple(ids.shape)}.",
-            "Give a mask of the same shape.",
+            f"The mask is {tuple(mask.shape)} where the ids are {tuple(ids.shape)}, or holds more than 0 and 1.",
+            "Give a mask of the same shape, 1 for a token and 0 for padding.",
         )
+    if not bool(mask.any(dim=1).all()):
+        raise InputError("The prompt is empty.", "Give at least one token.")
     if limits.positions is not None and seq > limits.positions:
         raise InputError(f"The prompt has {seq} tokens.", f"This model was made for {limits.positions}; shorten it.")
     low, high = int(ids.min()), int(ids.max())
@@ -134,12 +137,14 @@ def _check(batch: Batch, limits: Limits) -> None:
         )
 
 
-def _with_positions(batch: Batch) -> Batch:
-    """Left padding shifts positions unless they are given: GPT-2's activations are off by up to 0.1 without."""
-    if bool(batch.attention_mask[:, 0].all()):
-        return batch
-    positions = (batch.attention_mask.long().cumsum(dim=1) - 1).clamp(min=0)
-    return replace(batch, position_ids=positions)
+def positions_under(mask: Tensor) -> Tensor | None:
+    """Position ids (batch, seq) for a mask with padding on the left, None where counting from 0 is right.
+
+    Left padding shifts positions unless they are given: GPT-2's activations are off by up to 0.1 without.
+    """
+    if bool(mask[:, 0].all()):
+        return None
+    return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -83,7 +83,7 @@ class HookManager:
             )
         attached = Attached(self.model, taps)
         self._open[name] = attached
-        attached.__enter__()
+        attached.hold()
         return name
 
 

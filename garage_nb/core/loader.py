@@ -7,19 +7,25 @@ listed in `showroom/models/index.json`; they work with no network.
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import GarageError, InputError, ModelNotFoundError, nearest
+from ..errors import GarageError, InputError, ModelNotFoundError, UnsupportedModelError, nearest
 from .family import family_of
 
 MODELS = Path(__file__).parent.parent / "showroom" / "models"
+_TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model")
 Loaded = tuple[Any, Any, dict[str, Any]]
 
 
@@ -34,7 +40,7 @@ class ModelLoader:
     def __init__(
         self, device: str | None = None, dtype: str | torch.dtype | None = None, device_map: Any = None
     ) -> None:
-        self.device = torch.device(device or best_device())
+        self.device = _device(device)
         self.dtype = _dtype(dtype)
         self.device_map = device_map
 
@@ -45,6 +51,7 @@ class ModelLoader:
         hidden_dim, device, dtype and revision.
         """
         if isinstance(source, nn.Module):
+            _demand_config(source)
             return source, tokenizer, describe(source, getattr(source.config, "name_or_path", "") or "live model")
         name = str(source)
         place = locate(name)
@@ -55,7 +62,7 @@ class ModelLoader:
     def _model(self, name: str, place: str, revision: str | None) -> Any:
         from transformers import AutoModelForCausalLM
 
-        options: dict[str, Any] = {"revision": revision} if revision else {}
+        options = _from_hub(place, revision)
         if self.device_map is not None:
             options["device_map"] = self.device_map
         with _refusing(name), _quiet_when_small(place):
@@ -93,7 +100,7 @@ def locate(name: str) -> str:
     if name in embedded():
         return str(MODELS / embedded()[name]["path"])
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name.strip() and os.path.isdir(folder):  # unlike Path.is_dir, False for a name no file system takes
         if not (folder / "config.json").exists():
             raise ModelNotFoundError(
                 f"The folder {name} holds no config.json.", "Give the folder that save_pretrained wrote."
@@ -123,8 +130,32 @@ def describe(model: Any, name: str, revision: str | None = None) -> dict[str, An
 def _tokenizer(name: str, place: str, revision: str | None) -> Any:
     from transformers import AutoTokenizer
 
+    if os.path.isdir(place) and not any(Path(place).glob(pattern) for pattern in _TOKENIZER_FILES):
+        return None  # transformers would make an empty one up, which answers every text with no ids
     with _refusing(name):
-        return AutoTokenizer.from_pretrained(place, revision=revision or "main", trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **_from_hub(place, revision))
+
+
+def _from_hub(place: str, revision: str | None) -> dict[str, Any]:
+    """Only what is on this machine when the hub is out of reach: its client would try for half a minute."""
+    if os.path.isdir(place):
+        return {"local_files_only": True}
+    return {"local_files_only": not _hub_in_reach(), **({"revision": revision} if revision else {})}
+
+
+def _hub_in_reach() -> bool:
+    """Whether the hub's host answers; behind a proxy only the client itself can tell."""
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_OFFLINE
+
+    if HF_HUB_OFFLINE:
+        return False
+    if getproxies():
+        return True
+    try:
+        with socket.create_connection((urlsplit(ENDPOINT).hostname or "", 443), timeout=3):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -135,13 +166,20 @@ def _refusing(name: str) -> Iterator[None]:
     except GarageError:
         raise
     except OSError as error:
-        reason = str(error).strip().split("\n")[0][:160]
-        raise ModelNotFoundError(f"{name!r} could not be loaded: {reason}", _what_works(name)) from error
-    except ValueError as error:
-        reason = str(error).strip().split("\n")[0][:160]
+        raise ModelNotFoundError(f"{name!r} could not be loaded: {_reason(error)}", _what_works(name)) from error
+    except (SafetensorError, RuntimeError) as error:
         raise InputError(
-            f"{name!r} cannot be opened as a causal language model: {reason}", _what_works(name)
+            f"The weights of {name!r} are damaged or do not fit its config: {_reason(error)}",
+            "Save or download the model again.",
         ) from error
+    except ValueError as error:
+        raise InputError(
+            f"{name!r} cannot be opened as a causal language model: {_reason(error)}", _what_works(name)
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:160]
 
 
 def _what_works(name: str) -> str:
@@ -168,6 +206,20 @@ def _quiet_when_small(place: str) -> Iterator[None]:
     finally:
         if small and shown:
             logging.enable_progress_bar()
+
+
+def _demand_config(model: nn.Module) -> None:
+    if getattr(model, "config", None) is None:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} has no config.", "Give a causal language model made by transformers."
+        )
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        return torch.empty(0, device=name or best_device()).device
+    except (RuntimeError, AssertionError):
+        raise InputError(f"{name!r} is no device of this machine.", f"Use {best_device()}.") from None
 
 
 def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:

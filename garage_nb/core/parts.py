@@ -38,8 +38,9 @@ PLURAL_UNITS = {"attention": "heads", "ffn": "neurons"}
 SINGLE_UNITS = {"attention": "head", "ffn": "neuron"}
 
 _WORDS = "|".join(sorted((*KINDS, *SYNONYMS), key=len, reverse=True))
-_UNIT = r"heads|neurons|(?:head|neuron)_-?\d+"
-_ADDRESS = re.compile(rf"(?P<kind>{_WORDS})(?:_(?P<layer>-?\d+))?(?:_(?P<role>[a-z][a-z_]*))?(?:\.(?P<unit>{_UNIT}))?")
+_NUMBER = r"-?[0-9]{1,9}"
+_UNIT = rf"heads|neurons|(?:head|neuron)_{_NUMBER}"
+_ADDRESS = re.compile(rf"(?P<kind>{_WORDS})(?:_(?P<layer>{_NUMBER}))?(?:_(?P<role>[a-z][a-z_]*))?(?:\.(?P<unit>{_UNIT}))?")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .attach import Attached, demand_fired, sweep
 from .batch import Batch
 from .sites import Read, Tap
@@ -67,7 +68,12 @@ def logits(model: nn.Module, batch: Batch, taps: Iterable[Tap] = (), *, last: in
 
 
 def generate(model: Any, batch: Batch, taps: Iterable[Tap] = (), **options: Any) -> Tensor:
-    """transformers' own `generate` with `taps` in force at every step. Returns ids (batch, prompt + new)."""
+    """transformers' own `generate` with `taps` in force at every step. Returns ids (batch, prompt + new).
+
+    Prompts of unlike length must be padded on the left: a continuation of padding is nonsense.
+    """
+    if not bool(batch.attention_mask[:, -1].all()):
+        raise InputError("Prompts of unlike length cannot be continued together.", "Generate from one at a time.")
     with _own_run(model), Attached(model, taps):
         result: Tensor = model.generate(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **options)
     return result

@@ -6,13 +6,13 @@ Blocks return a tensor, a tuple whose first item is the tensor, or a ModelOutput
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..errors import HookError, UnknownPartError, nearest
+from ..errors import EditError, HookError, UnknownPartError, nearest
 
 Reader = Callable[[Tensor], None]
 Writer = Callable[[Tensor], Tensor]
@@ -58,12 +58,19 @@ Tap = Read | Write | Call
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
     """The module at a raw path. UnknownPartError names the nearest paths."""
+    return modules_at(model, [path])[path]
+
+
+def modules_at(model: nn.Module, paths: Iterable[str]) -> dict[str, nn.Module]:
+    """Path -> module for several, in one walk through the model."""
     modules = dict(model.named_modules())
-    if path not in modules:
-        raise UnknownPartError(
-            f"No module {path!r} in this {type(model).__name__}.", f"Nearest: {nearest(path, filter(None, modules))}."
-        )
-    return modules[path]
+    for path in (wanted := list(paths)):
+        if path not in modules:
+            raise UnknownPartError(
+                f"No module {path!r} in this {type(model).__name__}.",
+                f"Nearest: {nearest(path, filter(None, modules))}.",
+            )
+    return {path: modules[path] for path in wanted}
 
 
 def leaving(output: object) -> Tensor:
@@ -93,6 +100,17 @@ def with_leaving(output: Any, hidden: Tensor) -> Any:
         return [hidden, *output[1:]]
     first = next(key for key, value in output.items() if isinstance(value, Tensor))
     return type(output)(**{**output, first: hidden})
+
+
+def fitting(place: str, before: Tensor, after: object) -> Tensor:
+    """What an edit returned, in the dtype that was there. EditError when it is no tensor of that shape."""
+    if not isinstance(after, Tensor) or after.shape != before.shape:
+        found = tuple(after.shape) if isinstance(after, Tensor) else type(after).__name__
+        raise EditError(
+            f"The edit at {place} returned {found} where {tuple(before.shape)} left the model.",
+            "Return a tensor of the same shape.",
+        )
+    return after if after.dtype == before.dtype else after.to(before.dtype)
 
 
 def entering(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:

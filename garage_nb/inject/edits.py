@@ -54,7 +54,10 @@ class Add(Edit):
     value: float | Tensor
 
     def writer(self) -> Writer:
-        return lambda hidden: hidden + (self.value.to(hidden) if isinstance(self.value, Tensor) else self.value)
+        value = self.value
+        if isinstance(value, Tensor):
+            return lambda hidden: hidden + _spread(value, hidden, self.at)
+        return lambda hidden: hidden + value
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Noise(Edit):
 
         def write(hidden: Tensor) -> Tensor:
             drawn = torch.randn(hidden.shape, generator=generator, dtype=torch.float32)
-            return hidden + self.std * hidden.std() * drawn.to(hidden)
+            return hidden + self.std * hidden.std(correction=0) * drawn.to(hidden)  # 0, not NaN, for a single value
 
         return write
 
@@ -89,6 +92,28 @@ class Through(Edit):
         if not callable(self.module):
             raise EditError(f"{self.module!r} cannot be called.", "Give a torch module or a function of one tensor.")
         return self.module
+
+
+def number_or_direction(value: Any) -> float | Tensor:
+    """What Add takes, from a number, a text that spells one, or a tensor."""
+    if isinstance(value, Tensor):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise EditError(
+            f"{value!r} is neither a number nor a tensor.", "Give a number, or @name for a tensor."
+        ) from None
+
+
+def _spread(direction: Tensor, hidden: Tensor, place: str) -> Tensor:
+    try:
+        return direction.to(hidden).expand_as(hidden)
+    except RuntimeError:
+        raise EditError(
+            f"A direction of shape {tuple(direction.shape)} does not fit {place}, which is {tuple(hidden.shape)}.",
+            f"Give one number, or {hidden.shape[-1]} of them.",
+        ) from None
 
 
 def _short(value: Any) -> str:

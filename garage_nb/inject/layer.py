@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 
 from torch import Tensor, nn
@@ -25,8 +26,7 @@ class LayerInjector:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.spec = spec_of(model)
-        self._edits: dict[str, Edit] = {}
-        self._attached: Attached | None = None
+        self._open: dict[str, Attached] = {}
 
     def __enter__(self) -> LayerInjector:
         return self
@@ -56,33 +56,30 @@ class LayerInjector:
     def add(self, edit: Edit, name: str | None = None) -> str:
         """Put any Edit in force. A name in use already is an EditError; nothing changes then."""
         chosen = name or self._fresh(edit)
-        if chosen in self._edits:
+        if chosen in self._open:
             raise EditError(
                 f"An injection named {chosen!r} is in force already.", "Give another name, or remove() it first."
             )
-        self._put_in_force({**self._edits, chosen: edit})
+        attached = Attached(self.model, Recipe((edit,)).taps(self.spec))
+        self._open[chosen] = attached
+        attached.hold()
         return chosen
 
     def remove(self, name: str) -> None:
-        if name not in self._edits:
-            raise EditError(f"No injection is named {name!r}.", f"There are: {nearest(name, self._edits) or 'none'}.")
-        self._put_in_force({key: edit for key, edit in self._edits.items() if key != name})
+        if name not in self._open:
+            raise EditError(f"No injection is named {name!r}.", f"There are: {nearest(name, self._open) or 'none'}.")
+        self._open.pop(name).close()
 
     def remove_all(self) -> None:
-        self._put_in_force({})
+        with ExitStack() as stack:  # every one is closed even if an earlier one raises
+            for attached in self._open.values():
+                stack.callback(attached.close)
+        self._open.clear()
 
     def list_injections(self) -> list[str]:
         """Names in the order they act."""
-        return list(self._edits)
-
-    def _put_in_force(self, edits: dict[str, Edit]) -> None:
-        """Replace the whole set at once: an unknown place leaves what was in force as it was."""
-        attached = Attached(self.model, Recipe(tuple(edits.values())).taps(self.spec))
-        if self._attached is not None:
-            self._attached.close()
-        self._edits, self._attached = edits, attached
-        attached.__enter__()
+        return list(self._open)
 
     def _fresh(self, edit: Edit) -> str:
         names = (f"{edit.at}:{edit.verb}_{count}" for count in itertools.count(1))
-        return next(name for name in names if name not in self._edits)
+        return next(name for name in names if name not in self._open)

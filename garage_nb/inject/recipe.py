@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..core.sites import Tap, Write, Writer
+from ..core.sites import Tap, Write, Writer, fitting
 from ..errors import EditError
 from ..registry.specs import ModelSpec
 from .edits import Edit
@@ -33,7 +33,7 @@ class Recipe:
 
     def taps(self, spec: ModelSpec) -> list[Tap]:
         """What to attach for one pass. A place the model does not have is an UnknownPartError."""
-        return [Write(spec.site(edit.at), _on(spec.columns(edit.at), edit.writer())) for edit in self.edits]
+        return [Write(spec.site(edit.at), _on(edit.at, spec.columns(edit.at), edit.writer())) for edit in self.edits]
 
     def places(self, spec: ModelSpec) -> tuple[str, ...]:
         """Catalogue names of what is changed, each once."""
@@ -62,14 +62,15 @@ class History:
         return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
 
 
-def _on(columns: slice | None, write: Writer) -> Writer:
+def _on(place: str, columns: slice | None, write: Writer) -> Writer:
     """Only the columns one head or neuron owns; the rest of the tensor passes untouched."""
     if columns is None:
         return write
 
     def write_columns(hidden: Tensor) -> Tensor:
         changed = hidden.clone()
-        changed[..., columns] = write(hidden[..., columns])
+        own = hidden[..., columns]
+        changed[..., columns] = fitting(place, own, write(own))
         return changed
 
     return write_columns

@@ -7,6 +7,16 @@ from typing import Any
 from .specs import ModelSpec, PartSpec, PartType
 
 
+_KIND = {"kind of model": "model_type"}  # same shapes, other formula: a GPT-2 block is not a Llama block
+_MATTERS = {
+    PartType.ATTENTION: {"positions": "rope", **_KIND},
+    PartType.FFN: {"activation": "activation", **_KIND},
+    PartType.LAYER_NORM: _KIND,
+    PartType.GATE: _KIND,
+    PartType.ROTARY_EMB: {"positions": "rope"},
+}
+
+
 def compare(a: ModelSpec, b: ModelSpec) -> dict[str, Any]:
     """Both models side by side: `compatible_parts` fit as they are, `reasons` says why the rest do not."""
     reasons = {kind.value: why for kind in _kinds(a, b) if (why := _misfit(kind, a, b))}
@@ -34,17 +44,15 @@ def _misfit(kind: PartType, a: ModelSpec, b: ModelSpec) -> str | None:
     if not mine or not theirs:
         return f"{(b if mine else a).model_id} has none"
     if kind is PartType.FULL_LAYER:
-        return _misfit(PartType.ATTENTION, a, b) or _misfit(PartType.FFN, a, b) or _misfit(PartType.LAYER_NORM, a, b)
+        inside = (PartType.ATTENTION, PartType.FFN, PartType.LAYER_NORM, PartType.GATE)
+        return next((why for part in inside if part in _kinds(a, b) and (why := _misfit(part, a, b))), None)
     differing = _differing(_shape(mine[0]), _shape(theirs[0]))
     if differing:
         return differing
-    if kind is PartType.ATTENTION:
-        return _differing(
-            {"positions": a.extra_info.get("rope")}, {"positions": b.extra_info.get("rope")}
-        ) or _other_class(a, b)
     if kind in (PartType.EMBEDDING, PartType.OUTPUT_HEAD) and _tokenizers(a, b) != "same":
         return f"tokenizers: {_tokenizers(a, b)}"
-    return _other_class(a, b) if kind in (PartType.FFN, PartType.LAYER_NORM, PartType.GATE) else None
+    facts = [(label, a.extra_info.get(key), b.extra_info.get(key)) for label, key in _MATTERS.get(kind, {}).items()]
+    return _differing({label: x for label, x, _ in facts}, {label: y for label, _, y in facts})
 
 
 def _shape(part: PartSpec) -> dict[str, Any]:
@@ -61,13 +69,6 @@ def _shape(part: PartSpec) -> dict[str, Any]:
 def _differing(a: dict[str, Any], b: dict[str, Any]) -> str | None:
     rows = [f"{key} {a[key]} and {b[key]}" for key in a if a[key] != b[key]]
     return ", ".join(rows) or None
-
-
-def _other_class(a: ModelSpec, b: ModelSpec) -> str | None:
-    """Same shapes, other formula: a GPT-2 block is not a Llama block."""
-    return _differing(
-        {"kind of model": a.extra_info.get("model_type")}, {"kind of model": b.extra_info.get("model_type")}
-    )
 
 
 def _tokenizers(a: ModelSpec, b: ModelSpec) -> str:

@@ -64,8 +64,9 @@ def spec_of(model: Any, model_id: str = "") -> ModelSpec:
     known = _SPECS.get(model)
     if known is not None and model_id in ("", known.model_id):
         return known
+    decomposer = decomposer_for(model)
     name = model_id or getattr(model.config, "name_or_path", "") or type(model).__name__
-    spec = decomposer_for(model).decompose(model, name)
+    spec = decomposer.decompose(model, name)
     _SPECS[model] = spec
     return spec
 

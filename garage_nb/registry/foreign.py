@@ -19,7 +19,7 @@ _TRANSFORMER_LENS = {
 
 def from_transformer_lens(name: str) -> str | None:
     """`layer_6` for `blocks.6.hook_resid_post`; the stream before block 6 is the one leaving block 5."""
-    before = re.fullmatch(r"blocks\.(\d+)\.hook_resid_pre", name)
+    before = re.fullmatch(r"blocks\.([0-9]{1,9})\.hook_resid_pre", name)
     if before is not None:
         layer = int(before[1])
         return f"layer_{layer - 1}" if layer else None

@@ -39,6 +39,10 @@ class Layout:
 
 def catalogue(model: Any, model_id: str, layout: Layout) -> ModelSpec:
     """Every part of `model` that the layout names. A path that is not there is an UnsupportedModelError."""
+    if model.get_output_embeddings() is None:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} has no output head.", "Load it with AutoModelForCausalLM, which adds one."
+        )
     return _Reader(model, layout).spec(model_id)
 
 
@@ -79,7 +83,7 @@ class _Reader:
             rows = self.module(f"{self.root}.{path}").get_parameter("weight").shape[0]
             parts["position_embedding"] = self.part(PartType.POSITION_EMBEDDING, path, input_dim=rows)
         if self.layout.rotary:
-            width = self.head_dim(0)
+            width = _turned(self.module(f"{self.root}.{self.layout.rotary}"))
             parts["rotary_emb"] = self.part(PartType.ROTARY_EMB, self.layout.rotary, input_dim=width, output_dim=width)
         return parts
 
@@ -154,6 +158,12 @@ class _Reader:
                 f"{type(self.model).__name__} has no {path}, where its family keeps it.",
                 "Teach it with a ModelDecomposer.",
             ) from None
+
+
+def _turned(rotary: nn.Module) -> int:
+    """Columns of a head that are turned, two a frequency. Gemma 3 has one set of frequencies for each kind of layer."""
+    frequencies = (buffer for name, buffer in rotary.named_buffers() if name.endswith("inv_freq"))
+    return 2 * next(frequencies).shape[0]
 
 
 def _width_in(projection: nn.Module) -> int:

@@ -34,7 +34,7 @@ class ModelRegistry:
         """Open `model`, store its spec under `model_id` and return it. A tokenizer lets `compare` judge embeddings."""
         spec = spec_of(model, model_id)
         if tokenizer is not None:
-            spec = replace(spec, extra_info={**spec.extra_info, "tokenizer": _fingerprint(tokenizer)})
+            spec = replace(spec, extra_info={**spec.extra_info, "tokenizer": tokenizer_fingerprint(tokenizer)})
         self._store.save(spec)
         self._live[model_id] = model
         return spec
@@ -79,7 +79,7 @@ class ModelRegistry:
         return compare(self.get_spec(a), self.get_spec(b))
 
 
-def _fingerprint(tokenizer: Any) -> str:
+def tokenizer_fingerprint(tokenizer: Any) -> str:
     """Equal for tokenizers that give every text the same ids."""
     words = json.dumps(sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]))
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:16]

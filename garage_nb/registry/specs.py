@@ -118,8 +118,12 @@ class ModelSpec:
         return found
 
     def select(self, selector: str | int | Iterable[str | int]) -> list[str]:
-        """Catalogue names for `0,6,-1`, `0:12:2`, `attention_*`, `all`, a name, or a list of these. No silent skips."""
-        items = [selector] if isinstance(selector, str | int) else list(selector)
+        """Catalogue names for `0,6,-1`, `0:12:2`, `attention_*`, `ffn_*.neurons`, `all`, a name, or a list of these.
+
+        No silent skips.
+        """
+        single = isinstance(selector, str) or not isinstance(selector, Iterable)
+        items = [selector] if single else list(selector)
         texts = [text.strip() for item in items for text in str(item).split(",") if text.strip()]
         if not texts:
             raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
@@ -164,22 +168,20 @@ class ModelSpec:
             return [f"layer_{i}" for i in range(self.num_layers)]
         if ":" in text:
             return [f"layer_{i}" for i in self._range(text)]
-        if text.endswith("*"):
-            return self._starting_with(text)
+        if "*" in text:
+            return self._matching(text)
         if text.lstrip("-").isdigit():
             return [self.name(f"layer_{text}")]
         return [self.name(text)]
 
-    def _starting_with(self, text: str) -> list[str]:
-        stem = text.removesuffix("*").removesuffix("_")
-        kind = "layer" if stem == "layer" else SYNONYMS.get(stem, stem)
-        names = [name for name in self.parts if name == kind or name.startswith(f"{kind}_")]
-        names = [name for name in names if kind != "layer" or parse(name) == Part("layer", self.parts[name].layer_idx)]
+    def _matching(self, text: str) -> list[str]:
+        """`attention_*`, `layer_norm_*`, `ffn_*.neurons`: a kind, and what to read inside each."""
+        stem, _, unit = text.partition(".")
+        kind = SYNONYMS.get(stem.rstrip("_*"), stem.rstrip("_*"))
+        names = [name for name in self.parts if (address := parse(name)) is not None and address.kind == kind]
         if not names:
-            raise UnknownPartError(
-                f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}."
-            )
-        return names
+            raise UnknownPartError(f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}.")
+        return [self.name(f"{name}.{unit}") for name in names] if unit else names
 
     def _range(self, text: str) -> range:
         try:

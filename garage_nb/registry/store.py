@@ -43,7 +43,7 @@ class SpecStore:
             record = json.loads(path.read_text(encoding="utf-8"))
             spec = ModelSpec.from_json(record["spec"])
             whole = record["schema"] == SCHEMA and record["sha256"] == _digest(_canonical(record["spec"]))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             whole = False
         if not whole or spec.model_id != model_id:
             raise SpecFileError(
@@ -74,7 +74,7 @@ def default_folder() -> Path:
 def _id_in(path: Path) -> str | None:
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["model_id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..core.batch import Batch, Prompt, prepare
+from ..core.batch import Prompt, prepare
 from ..core.run import read
 from ..core.sites import Read, Tap
 from ..core.stats import TAU, Statistics, reduce, rows_of
@@ -40,47 +40,57 @@ class SnapshotCapture:
         """
         wanted = self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
-        shots = {label: _Shot(batch, self.spec.columns(name), keep, tau) for label, name in wanted.items()}
+        padding = batch.padding
+        shots = {label: _Shot(padding, self.spec.columns(name), keep, tau) for label, name in wanted.items()}
         taps: list[Tap] = [Read(self.spec.site(name), shots[label]) for label, name in wanted.items()]
-        read(self.model, batch, [*under, *taps])
-        return self._developed(shots, batch, tau)
+        edits = list(under)
+        read(self.model, batch, [*edits, *taps])
+        snapshots = _developed(shots)
+        edited = {tap.site for tap in edits}
+        return Snapshots(
+            snapshots,
+            model_id=self.spec.model_id,
+            tau=tau,
+            tokens=int(batch.attention_mask.sum()),
+            changed=frozenset(label for label, name in wanted.items() if self.spec.site(name) in edited),
+        )
 
     def _labelled(self, layers: str | int | Iterable[str | int]) -> dict[str, str]:
         """Label -> catalogue name. A list of names keeps the user's own spelling; a selector gets catalogue names."""
-        if isinstance(layers, str | int):
+        if isinstance(layers, str) or not isinstance(layers, Iterable):
             return {name: name for name in self.spec.select(layers)}
         return {
             label: name
-            for item in layers
+            for item in list(layers) or [""]  # `select` says what is wrong with nothing
             for name in self.spec.select(item)
             for label in [str(item) if str(item) in self.spec.module_paths else name]
         }
-
-    def _developed(self, shots: dict[str, _Shot], batch: Batch, tau: float) -> Snapshots:
-        rows = torch.stack([shot.row for shot in shots.values()]).tolist()  # the one transfer to the host
-        pairs = zip(shots.items(), rows, strict=True)
-        snapshots = {label: shot.snapshot(label, Statistics.from_row(row)) for (label, shot), row in pairs}
-        _demand_finite(snapshots)
-        return Snapshots(snapshots, model_id=self.spec.model_id, tau=tau, tokens=int(batch.attention_mask.sum()))
 
 
 class _Shot:
     """One place during one pass."""
 
-    def __init__(self, batch: Batch, columns: slice | None, keep: bool, tau: float) -> None:
-        self.batch, self.columns, self.keep, self.tau = batch, columns, keep, tau
-        self.real = batch.real
+    def __init__(self, padding: Tensor | None, columns: slice | None, keep: bool, tau: float) -> None:
+        self.padding, self.columns, self.keep, self.tau = padding, columns, keep, tau
         self.hidden: Tensor | None = None
 
     def __call__(self, hidden: Tensor) -> None:
         own = hidden if self.columns is None else hidden[..., self.columns]
-        self.row = reduce(rows_of(own, self.real), self.tau)
+        self.row = reduce(rows_of(own, self.padding), self.tau)
         self.shape, self.dtype = tuple(own.shape), own.dtype
         if self.keep:
             self.hidden = own.detach().clone()  # some blocks write into their output afterwards
 
     def snapshot(self, name: str, statistics: Statistics) -> Snapshot:
         return Snapshot(name, statistics, self.shape, str(self.dtype).removeprefix("torch."), self.hidden)
+
+
+def _developed(shots: dict[str, _Shot]) -> dict[str, Snapshot]:
+    rows = torch.stack([shot.row for shot in shots.values()]).tolist()  # the one transfer to the host
+    pairs = zip(shots.items(), rows, strict=True)
+    snapshots = {label: shot.snapshot(label, Statistics.from_row(row)) for (label, shot), row in pairs}
+    _demand_finite(snapshots)
+    return snapshots
 
 
 def _demand_finite(snapshots: dict[str, Snapshot]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.stats import NAMES, Statistics
 from ..errors import InputError, nearest
 from ..view.bars import Column, Table
+from ..view.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +45,23 @@ class Snapshot:
         return self.statistics.entropy
 
 
-class Snapshots(Mapping[str, Snapshot]):
-    """Name -> Snapshot in the order asked, as a table, a frame or a plot. `tau` is the sparsity threshold used."""
+class Snapshots(Mapping[str, Snapshot], Shown):
+    """Name -> Snapshot in the order asked, as a table, a frame or a plot.
 
-    def __init__(self, snapshots: Mapping[str, Snapshot], *, model_id: str, tau: float, tokens: int) -> None:
+    `tau` is the sparsity threshold used, `tokens` how many were read, `changed` the places written to in this pass.
+    """
+
+    def __init__(
+        self,
+        snapshots: Mapping[str, Snapshot],
+        *,
+        model_id: str,
+        tau: float,
+        tokens: int,
+        changed: frozenset[str] = frozenset(),
+    ) -> None:
         self._snapshots = dict(snapshots)
-        self.model_id, self.tau, self.tokens = model_id, tau, tokens
+        self.model_id, self.tau, self.tokens, self.changed = model_id, tau, tokens, changed
 
     def __getitem__(self, name: str) -> Snapshot:
         if name not in self._snapshots:
@@ -86,13 +98,7 @@ class Snapshots(Mapping[str, Snapshot]):
         """What an axis or a column head says: a sparsity never stands without its threshold."""
         return f"sparsity  |x| ≤ {self.tau:g} σ" if statistic == "sparsity" else statistic.replace("_", " ")
 
-    def table(self) -> Table:
+    def picture(self) -> Table:
         shown = ("mean", "std", "norm", "sparsity", "entropy", "kurtosis", "effective_dimension")
         columns = [Column(self.label(name), self.values_of(name), bar=name in ("norm", "sparsity")) for name in shown]
-        return Table(list(self), columns, caption=f"{self.model_id} · {self.tokens} tokens")
-
-    def __repr__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+        return Table(list(self), columns, caption=f"{self.model_id} · {self.tokens} tokens", changed=self.changed)

@@ -18,20 +18,25 @@ BAR_CELLS = 8
 
 @dataclass(frozen=True)
 class Column:
-    """A head and one value a row: numbers right-aligned, texts left. `bar` draws each number's share of the largest."""
+    """A head and one value a row: numbers right-aligned, texts left. `bar` draws each number's share of `top`.
+
+    `top` is the largest of them unless given. A `changed` column is amber: it is the user's doing.
+    """
 
     head: str
-    values: Sequence[float | str]
+    values: Sequence[float] | Sequence[str]
     bar: bool = False
+    top: float | None = None
+    changed: bool = False
 
     @property
     def numeric(self) -> bool:
         return not any(isinstance(value, str) for value in self.values)
 
     def shares(self) -> list[float]:
-        """0 to 1, of the largest finite value."""
+        """0 to 1, of the top."""
         numbers = [float(value) for value in self.values if not isinstance(value, str)]
-        top = max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
+        top = self.top or max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
         return [abs(number) / top if top and math.isfinite(number) else 0.0 for number in numbers]
 
 
@@ -69,8 +74,8 @@ def number(value: float | str) -> str:
     """Four significant figures; a dash for what is not defined."""
     if isinstance(value, str):
         return value
-    if math.isnan(value):
-        return "–"
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else f"{value:+}"
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
     return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
@@ -101,26 +106,30 @@ def _html_cells(column: Column) -> list[str]:
     if not column.bar:
         return [f'<td class="{_align(column)}">{escape(number(value))}</td>' for value in column.values]
     pairs = zip(column.values, column.shares(), strict=True)
-    return [f'<td class="gnb-n">{escape(number(value))}{_html_bar(share)}</td>' for value, share in pairs]
+    kind = "gnb-bar gnb-amber" if column.changed else "gnb-bar"
+    return [f'<td class="gnb-n">{escape(number(value))}{_html_bar(share, kind)}</td>' for value, share in pairs]
 
 
-def _html_bar(share: float) -> str:
-    return f'<span class="gnb-bar" aria-hidden="true"><span style="width:{share:.1%}"></span></span>'
+def _html_bar(share: float, kind: str) -> str:
+    return f'<span class="{kind}" aria-hidden="true"><span style="width:{share:.1%}"></span></span>'
 
 
 def _align(column: Column) -> str:
     return "gnb-n" if column.numeric else "gnb-t"
 
 
+# The class is doubled to outrank what notebooks and nbconvert say of every table.
 STYLE = f"""<style>
-.gnb-table {{ border-collapse: collapse; color: {CSS_INK}; font-size: 13px; margin: 4px 0;
+.gnb-table.gnb-table {{ border-collapse: collapse; color: {CSS_INK}; font-size: 13px; margin: 4px 0;
   font-variant-numeric: tabular-nums; }}
-.gnb-table caption {{ text-align: left; color: {CSS_MUTED}; padding: 0 0 6px; }}
-.gnb-table th, .gnb-table td {{ padding: 3px 12px 3px 0; border: 0; background: none; font-weight: normal;
-  white-space: nowrap; text-align: left; }}
-.gnb-table thead th {{ color: {CSS_MUTED}; border-bottom: 1px solid {CSS_RULE}; vertical-align: bottom; }}
-.gnb-table .gnb-n {{ text-align: right; }}
-.gnb-table .gnb-changed th {{ color: {AMBER}; }}
-.gnb-bar {{ display: inline-block; width: 56px; height: 8px; margin-left: 8px; }}
-.gnb-bar span {{ display: block; height: 100%; background: {CSS_BAR}; }}
+.gnb-table.gnb-table caption {{ text-align: left; color: {CSS_MUTED}; padding: 0 0 6px; white-space: nowrap; }}
+.gnb-table.gnb-table tbody tr:nth-child(n) {{ background: none; }}
+.gnb-table.gnb-table :is(th, td) {{ padding: 3px 12px 3px 0; border: 0; background: none; font-weight: normal;
+  white-space: nowrap; text-align: left; max-width: none; }}
+.gnb-table.gnb-table thead th {{ color: {CSS_MUTED}; border-bottom: 1px solid {CSS_RULE}; vertical-align: bottom; }}
+.gnb-table.gnb-table :is(th, td).gnb-n {{ text-align: right; }}
+.gnb-table.gnb-table .gnb-changed th {{ color: {AMBER}; }}
+.gnb-table .gnb-bar {{ display: inline-block; width: 56px; height: 8px; margin-left: 8px; }}
+.gnb-table .gnb-bar span {{ display: block; height: 100%; background: {CSS_BAR}; }}
+.gnb-table .gnb-bar.gnb-amber span {{ background: {AMBER}; }}
 </style>"""

@@ -6,7 +6,7 @@ Figures are made without pyplot's global state, so a widget callback on another 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .palette import PLOT_GRID, PLOT_INK, PLOT_LINE
 
@@ -31,19 +31,32 @@ def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes
     return ax
 
 
-def line(names: Sequence[str], values: Sequence[float], *, label: str, ax: Axes | None = None, **style: Any) -> Axes:
-    """Values along named places, left (input) to right (output)."""
+def line(
+    names: Sequence[str],
+    values: Sequence[float],
+    *,
+    label: str,
+    ax: Axes | None = None,
+    color: str = PLOT_LINE,
+    name: str = "",
+) -> Axes:
+    """Values along named places, left (input) to right (output). `name` is for the legend."""
     ax = axes(ax)
-    ax.plot(
-        range(len(names)), values, **{"color": PLOT_LINE, "marker": "o", "markersize": 4, "linewidth": 1.4, **style}
-    )
+    ax.plot(range(len(names)), values, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
+    if min(values) >= 0:
+        ax.set_ylim(bottom=0)  # amounts are read by their height
     every = max(1, len(names) // 12)
-    ax.set_xticks(range(0, len(names), every), [shorten(name) for name in names[::every]])
+    ax.set_xticks(range(0, len(names), every), [shorten(place) for place in names[::every]])
     if len(names) > 6:
         for tick in ax.get_xticklabels():
             tick.set(rotation=40, ha="right", rotation_mode="anchor")
     ax.set_ylabel(label, color=PLOT_INK, fontsize=9, parse_math=False)
     return ax
+
+
+def legend(ax: Axes) -> None:
+    """Above the picture, where no line can run through it."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, labelcolor=PLOT_INK, fontsize=9)
 
 
 def shorten(name: str, width: int = 18) -> str:

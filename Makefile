@@ -1,0 +1,51 @@
+# Two commands: `make demo` shows it, `make test` proves it. Python 3.10 or newer with venv, and a package index, is all.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo lab test test-all bench wheel clean
+
+demo: $(VENV)/.lab
+	@mkdir -p build
+	$(BIN)/jupyter nbconvert --config notebooks/export.py --execute --to html --log-level WARN \
+		--output-dir build --output quickstart notebooks/01_quickstart.ipynb
+	@echo "Open build/quickstart.html in a browser, or run: make lab"
+
+lab: $(VENV)/.lab
+	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(VENV)/.test
+	$(BIN)/pytest
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.bench
+
+wheel: $(VENV)/.test
+	$(BIN)/python -m hatchling build -t wheel -d build
+
+clean:
+	rm -rf build $(VENV)
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "garage_nb needs Python 3.10 or newer; this is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "Python's venv module is missing. On Debian: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing into $(VENV); the first time takes some minutes."
+	@$(INSTALL) torch
+	@$(INSTALL) --editable ".[lab]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.lab
+	@$(INSTALL) --editable ".[test]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""What verbs answer with: values that keep their numbers and show themselves."""

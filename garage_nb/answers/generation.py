@@ -1,0 +1,75 @@
+"""Generation: what the model went on to say, and what it would have said untouched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..core.batch import Batch, Limits, prepare
+from ..core.run import generate
+from ..errors import InputError
+from ..inject.recipe import Recipe
+from ..registry.lift import Lifted
+from ..view.cards import Card
+from ..view.shown import Shown
+
+
+@dataclass(frozen=True, repr=False)
+class Generation(Shown):
+    """`text` is the continuation alone; `untouched` the same without the recipe, None when none is in force."""
+
+    prompt: str
+    text: str
+    untouched: str | None = None
+
+    def picture(self) -> Card:
+        if self.untouched is None:
+            return Card(self.prompt, {"→": self.text})
+        return Card(self.prompt, {"tuned": self.text, "untouched": self.untouched}, changed=frozenset({"tuned"}))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """At most `tokens` new ones; temperature 0 takes the likeliest each time, above 0 draws by `seed`."""
+
+    tokens: int = 20
+    temperature: float = 0.0
+    seed: int = 0
+
+    def options(self, tokenizer: Any) -> dict[str, Any]:
+        """As transformers' generate takes them."""
+        ends = (tokenizer.pad_token_id, tokenizer.eos_token_id)
+        fill = next((token for token in ends if token is not None), 0)
+        options = {"max_new_tokens": self.tokens, "do_sample": self.temperature > 0, "pad_token_id": fill}
+        return {**options, "temperature": self.temperature} if self.temperature > 0 else options
+
+
+def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Generation:
+    """Continue a text, under the recipe and without. torch's own random numbers stay as they are."""
+    batch = prepare(prompt, lifted.model, lifted.tokenizer)
+    _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
+    untouched = _continuation(lifted, batch, Recipe(), sampling)
+    if not len(recipe):
+        return Generation(prompt, untouched)
+    return Generation(prompt, _continuation(lifted, batch, recipe, sampling), untouched)
+
+
+def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampling) -> str:
+    with torch.random.fork_rng(enabled=sampling.temperature > 0):
+        if sampling.temperature > 0:
+            torch.manual_seed(sampling.seed)
+        ids = generate(lifted.model, batch, recipe.taps(lifted.spec), **sampling.options(lifted.tokenizer))
+    return str(lifted.tokenizer.decode(ids[0, batch.input_ids.shape[1] :], skip_special_tokens=True))
+
+
+def _demand_room(batch: Batch, limits: Limits, tokens: int) -> None:
+    length = batch.input_ids.shape[1]
+    if tokens < 1:
+        raise InputError(f"{tokens} new tokens were asked for.", "Ask for at least one.")
+    if limits.positions is not None and length + tokens > limits.positions:
+        raise InputError(
+            f"The prompt has {length} tokens and {tokens} more were asked for.",
+            f"This model was made for {limits.positions} in all; ask for at most {limits.positions - length}.",
+        )

@@ -1,0 +1,32 @@
+"""Manual: the help pages, read off the table of verbs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..verbs import Verb, find, usage
+from ..view.bars import Column, Table
+from ..view.cards import Card
+from ..view.shown import Picture, Shown
+
+
+@dataclass(frozen=True, repr=False)
+class Manual(Shown):
+    """All verbs, or one of them with its arguments."""
+
+    verbs: dict[str, Verb]
+    asked: str = ""
+
+    def picture(self) -> Picture:
+        if not self.asked:
+            lines = [Column("", [entry.summary for entry in self.verbs.values()])]
+            return Table(list(self.verbs), lines, caption="%garage VERB … · help VERB tells more")
+        entry = find(self.verbs, self.asked)
+        return Card(usage(entry), _arguments(entry.doc), note=entry.doc.split("\n\nArgs:")[0])
+
+
+def _arguments(doc: str) -> dict[str, str]:
+    """The `Args:` of a docstring."""
+    from docstring_parser import parse
+
+    return {item.arg_name: " ".join((item.description or "").split()) for item in parse(doc).params}

@@ -1,0 +1,71 @@
+"""Status: what is on the lift and what is in force. Parts: the catalogue as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..inject.recipe import Recipe
+from ..registry.specs import ModelSpec, PartSpec
+from ..view.bars import Column, Table
+from ..view.cards import Card
+from ..view.shown import Shown
+
+
+@dataclass(frozen=True, repr=False)
+class Status(Shown):
+    """The model's card and the recipe in force."""
+
+    info: Mapping[str, Any]
+    spec: ModelSpec
+    recipe: Recipe
+
+    def picture(self) -> Card:
+        info, spec = self.info, self.spec
+        positions = f"{spec.max_seq_len:,} positions" if spec.max_seq_len else "no position limit known"
+        facts = {
+            "family": f"{spec.family.value} ({info['model_type']})",
+            "size": f"{info['total_params']:,} parameters, {info['dtype']} on {info['device']}",
+            "shape": f"{spec.num_layers} layers × {spec.hidden_dim} wide, {spec.num_heads} heads",
+            "text": f"{spec.vocab_size:,} tokens, {positions}",
+            "in force": str(self.recipe),
+        }
+        return Card(str(info["model_id"]), facts, changed=frozenset({"in force"} if len(self.recipe) else ()))
+
+
+@dataclass(frozen=True, repr=False)
+class Parts(Mapping[str, PartSpec], Shown):
+    """Name -> PartSpec for the parts asked for."""
+
+    spec: ModelSpec
+    names: tuple[str, ...]
+    changed: frozenset[str] = frozenset()
+
+    def __getitem__(self, name: str) -> PartSpec:
+        return self.spec.part(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def picture(self) -> Table:
+        parts = list(self.values())
+        columns = [
+            Column("kind", [part.part_type.value for part in parts]),
+            Column("in", [part.input_dim for part in parts]),
+            Column("out", [part.output_dim for part in parts]),
+            Column("inside", [_inside(part) for part in parts]),
+            Column("module", [part.module_path for part in parts]),
+        ]
+        return Table(self.names, columns, caption=self.spec.model_id, changed=self.changed)
+
+
+def _inside(part: PartSpec) -> str:
+    if part.num_heads:
+        kv = part.extra_info.get("num_kv_heads")
+        shared = f", {kv} for keys and values" if kv and kv != part.num_heads else ""
+        return f"{part.num_heads} heads of {part.head_dim}{shared}"
+    return f"{part.intermediate_dim} neurons" if part.intermediate_dim else ""

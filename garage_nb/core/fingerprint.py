@@ -1,0 +1,101 @@
+"""Fingerprint: what must be the same again when the garage has finished with a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .attach import hooks_of_ours
+from .batch import Batch
+from .run import undisturbed
+
+_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_PROBE = 8  # tokens of the fixed prompt
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Hooks, weights and buffers, train flags, and the logits of a fixed prompt."""
+
+    hooks: dict[str, tuple[int, ...]]
+    ours: dict[str, int]
+    state: dict[str, tuple[Any, ...]]
+    training: dict[str, bool]
+    logits: int
+
+    @classmethod
+    def of(cls, model: Any) -> Fingerprint:
+        """Read-only: one short bare forward and one pass over the weights on their own device."""
+        modules = dict(model.named_modules())
+        return cls(
+            hooks={path: ids for path, module in modules.items() if (ids := _hook_ids(module))},
+            ours={path: count for path, module in modules.items() if (count := hooks_of_ours(module))},
+            state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
+            training={path: module.training for path, module in modules.items()},
+            logits=_checksum(bare_logits(model)),
+        )
+
+    def differences(self, now: Fingerprint) -> dict[str, str]:
+        """What `now` lost or changed, by aspect, naming the first places; empty when nothing did.
+
+        Hooks that others have added meanwhile are theirs: transformers leaves some itself.
+        """
+        gone = {path for path, ids in self.hooks.items() if set(ids) - set(now.hooks.get(path, ()))}
+        found = {
+            "hooks": _named([*now.ours, *gone]),
+            "weights": _named(_unlike(self.state, now.state)),
+            "train flags": _named(_unlike(self.training, now.training)),
+            "logits": "" if self.logits == now.logits else "a fixed prompt answers otherwise",
+        }
+        return {aspect: where for aspect, where in found.items() if where}
+
+
+def probe(model: Any) -> Batch:
+    """The fixed prompt: the first few token ids."""
+    count = min(_PROBE, model.get_input_embeddings().weight.shape[0])
+    ids = torch.arange(count, device=next(model.parameters()).device)[None]
+    return Batch(ids, torch.ones_like(ids))
+
+
+def bare_logits(model: Any) -> Tensor:
+    """The fixed prompt's logits (1, seq, vocab) from the model alone, without any hook of ours."""
+    with undisturbed(model):
+        result: Tensor = model(**probe(model).inputs(), use_cache=False).logits
+    return result
+
+
+def _hook_ids(module: nn.Module) -> tuple[int, ...]:
+    return tuple(key for table in _TABLES for key in getattr(module, table))
+
+
+def _bits(tensor: Tensor) -> tuple[Any, ...]:
+    return (tuple(tensor.shape), str(tensor.dtype), _checksum(tensor))
+
+
+def _checksum(tensor: Tensor) -> int:
+    """Sum of the bits as integers, weighted so that swapped entries show too; one pass, on the tensor's device."""
+    if tensor.is_meta or tensor.numel() == 0:
+        return 0
+    raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    words = raw[: raw.numel() // 4 * 4].view(torch.int32) if raw.numel() % 4 == 0 else raw
+    length = 65_521  # rows of a prime length: equal entries swapped inside a row or between rows change a sum
+    whole = words[: words.numel() // length * length].reshape(-1, length)
+    rest = words[words.numel() // length * length :]
+    down = whole.sum(dim=0, dtype=torch.int64)
+    weights = torch.arange(1, length + 1, device=words.device, dtype=torch.int64)
+    along = (down * weights).sum() + (rest.to(torch.int64) * weights[: rest.numel()]).sum()
+    rows = whole.sum(dim=1, dtype=torch.int64)
+    across = (rows * torch.arange(1, rows.numel() + 1, device=words.device, dtype=torch.int64)).sum()
+    return hash((int(along), int(across)))
+
+
+def _unlike(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    return [name for name in {**a, **b} if a.get(name) != b.get(name)]
+
+
+def _named(places: Sequence[str]) -> str:
+    return ", ".join(place or "the model itself" for place in places[:3]) + (" …" if len(places) > 3 else "")

@@ -1,0 +1,47 @@
+"""A deep copy of one module: its weights and nothing that hangs on it from outside."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+from torch import nn
+
+from ..errors import UnsupportedModelError
+
+Module = TypeVar("Module", bound=nn.Module)
+
+HOOK_TABLES = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+
+
+def copied(module: Module) -> Module:
+    """The module on its own, without hooks. Changing it never reaches the donor."""
+    return copy.deepcopy(module, without_hooks(module))
+
+
+def without_hooks(module: nn.Module) -> dict[int, Any]:
+    """A `deepcopy` memo in which every hook table is already copied, as an empty one.
+
+    Copying the tables and clearing them afterwards would drag along what the hooks refer to, often a whole model.
+    """
+    tables = [getattr(inner, name) for inner in module.modules() for name in HOOK_TABLES]
+    return {id(table): type(table)() for table in tables}
+
+
+def demand_weights(module: nn.Module, name: str) -> None:
+    """UnsupportedModelError when a weight is not in memory: a copy of it would hold no numbers."""
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    missing = [path for path, tensor in tensors if tensor.is_meta]
+    if missing:
+        raise UnsupportedModelError(
+            f"The weights of {name} are not in memory ({', '.join(missing[:3])} on the meta device).",
+            "Load the model without offloading, on one device that holds it.",
+        )

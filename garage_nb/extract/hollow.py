@@ -1,0 +1,102 @@
+"""Hollow: a decoder emptied of its blocks and weights. What is left prepares the call of one part.
+
+Attention needs more than hidden states: masks (causal, sliding, padding), rotary angles, positions. Each family
+builds these in its own way, so the family's own decoder builds them here, for a block in which the part's place is
+empty. When the call reaches the empty place, it has everything the part needs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..core.batch import positions_under
+from ..registry.specs import ModelSpec, PartSpec, PartType
+from .copying import without_hooks
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Hollow(nn.Module):
+    """Answers the arguments which one part of one block is called with. It holds no weights of the donor."""
+
+    def __init__(self, model: nn.Module, spec: ModelSpec, part: PartSpec) -> None:
+        super().__init__()
+        self.decoder = _emptied(model, spec, part)
+
+    @torch.no_grad()
+    def forward(
+        self, hidden: Float[Tensor, "batch seq dim"], attention_mask: Int[Tensor, "batch seq"] | None = None
+    ) -> Arguments:
+        """Positional and named arguments. Where they hold hidden states, these are not yet the part's own."""
+        positions = None if attention_mask is None else positions_under(attention_mask)
+        try:
+            self.decoder(
+                inputs_embeds=hidden.detach(), attention_mask=attention_mask, position_ids=positions, use_cache=False
+            )
+        except _Arrived as call:
+            return call.args, call.kwargs
+        raise AssertionError("a decoder that calls none of its blocks")
+
+
+class _EmptyPlace(nn.Module):
+    """Stands where the part was."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        # Some decoders ask a block for its kind before they call it (`block.attention_type`).
+        self.__dict__.update({name: value for name, value in vars(part).items() if isinstance(value, str | int)})
+
+    def forward(self, *args: Any, **kwargs: Any) -> None:
+        raise _Arrived(args, kwargs)
+
+
+class _Arrived(BaseException):
+    """The call that reached the empty place. No Exception, so that no family's own `except` stops it."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__(*args)
+        self.kwargs = kwargs
+
+
+class _Nothing(nn.Module):
+    """Stands for an embedding: adds zero, whatever is looked up."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        return torch.zeros((), device=args[0].device)
+
+
+def _emptied(model: nn.Module, spec: ModelSpec, part: PartSpec) -> nn.Module:
+    """A copy of the decoder that holds one block, and in it the empty place."""
+    assert part.layer_idx is not None
+    block = spec.get_full_layer(part.layer_idx).module_path
+    layers = block.rpartition(".")[0]
+    decoder = model.get_submodule(layers.rpartition(".")[0])
+    memo = {**without_hooks(decoder), **dict(_stand_ins(model, spec))}
+    memo[id(model.get_submodule(part.module_path))] = _EmptyPlace(model.get_submodule(part.module_path))
+    memo[id(decoder.config)] = _for_one_block(decoder.config, part.layer_idx)
+    memo[id(model.get_submodule(layers))] = nn.ModuleList([copy.deepcopy(model.get_submodule(block), memo)])
+    return copy.deepcopy(decoder, memo)
+
+
+def _stand_ins(model: nn.Module, spec: ModelSpec) -> Iterator[tuple[int, nn.Module]]:
+    """For all that the catalogue names and that has no say in how a block is called."""
+    for part in spec.parts.values():
+        if part.part_type in (PartType.EMBEDDING, PartType.POSITION_EMBEDDING):
+            yield id(model.get_submodule(part.module_path)), _Nothing()
+        elif part.part_type not in (PartType.ROTARY_EMB, PartType.FULL_LAYER):
+            yield id(model.get_submodule(part.module_path)), nn.Identity()
+
+
+def _for_one_block(config: Any, layer: int) -> Any:
+    """A copy of the config for a decoder that has block `layer` and no other."""
+    alone = copy.deepcopy(config)
+    alone.num_hidden_layers = 1
+    if getattr(alone, "layer_types", None) is not None:
+        alone.layer_types = [alone.layer_types[layer]]
+    return alone

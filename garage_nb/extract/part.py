@@ -1,0 +1,98 @@
+"""What comes out of a model: a module that runs on its own, and the value that says what it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, final
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..core.family import ModelFamily
+from ..core.sites import leaving, with_entering
+from ..errors import InputError
+from .hollow import Hollow
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartDescription:
+    """Where a part came from and what it takes. `tied` says in words which weights it shared; empty when none."""
+
+    model_id: str
+    name: str
+    family: ModelFamily
+    input_dim: int
+    output_dim: int
+    max_seq_len: int | None
+    parameters: int
+    tied: str = ""
+
+    def __str__(self) -> str:
+        size = f"{self.input_dim} → {self.output_dim}, {self.parameters:,} parameters"
+        known = f"{self.name} of {self.model_id} ({self.family.value}): {size}"
+        return f"{known}; {self.tied}" if self.tied else known
+
+
+class ExtractedPart(nn.Module, ABC):
+    """A part on its own. `module` is the copy itself; `state_dict` holds its weights and no others."""
+
+    def __init__(self, module: nn.Module, description: PartDescription) -> None:
+        super().__init__()
+        self.module = module
+        self.description = description
+
+    def extra_repr(self) -> str:
+        return str(self.description)
+
+    @abstractmethod
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the part answers."""
+
+
+@final
+class FreePart(ExtractedPart):
+    """A part that looks at one token at a time: embedding, ffn, norm, gate, head. Called as the module itself is."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+
+@final
+class ContextPart(ExtractedPart):
+    """A part that looks at several tokens, attention or a whole layer, with what its decoder would tell it."""
+
+    def __init__(self, module: nn.Module, description: PartDescription, hollow: Hollow) -> None:
+        super().__init__(module, description)
+        self.hollow = hollow
+
+    def forward(
+        self, hidden: Float[Tensor, "batch seq dim"], attention_mask: Int[Tensor, "batch seq"] | None = None
+    ) -> Float[Tensor, "batch seq dim"]:
+        """What the part would send out in the model. `attention_mask` is 1 for tokens and 0 for padding.
+
+        Gradients pass through. Wrong shapes and more tokens than the model has positions are an InputError.
+        """
+        self._check(hidden, attention_mask)
+        args, kwargs = self.hollow(hidden, attention_mask)
+        args, kwargs = with_entering(args, kwargs, hidden)
+        return leaving(self.module(*args, **kwargs))
+
+    def _check(self, hidden: Tensor, attention_mask: Tensor | None) -> None:
+        known = self.description
+        if hidden.ndim != 3 or hidden.shape[-1] != known.input_dim or not hidden.is_floating_point():
+            raise InputError(
+                f"{known.name} takes hidden states (batch, seq, {known.input_dim}), not {tuple(hidden.shape)} "
+                f"{str(hidden.dtype).removeprefix('torch.')}.",
+                "Capture some at its input, or start from torch.randn.",
+            )
+        if known.max_seq_len is not None and hidden.shape[1] > known.max_seq_len:
+            raise InputError(
+                f"The hidden states are {hidden.shape[1]} tokens long.",
+                f"{known.model_id} was made for {known.max_seq_len}; shorten them.",
+            )
+        if attention_mask is not None and attention_mask.shape != hidden.shape[:2]:
+            raise InputError(
+                f"The mask is {tuple(attention_mask.shape)} where the tokens are {tuple(hidden.shape[:2])}.",
+                "Give a mask of the same shape.",
+            )

@@ -1,0 +1,89 @@
+// What every panel shares: elements, keyboard-safe controls, the frame with its lines, and the watch on the kernel.
+// garage_nb/widgets/panel.py joins this text in front of a widget's own module. Text goes in by textContent only.
+
+const PATIENCE = 5000; // ms without a pong before the panel says so; a busy kernel may still answer
+
+function make(tag, name = "", text = undefined) {
+  const node = document.createElement(tag);
+  node.className = name;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+/** A focusable control. JupyterLab obeys the attribute on the focused element only: without it `d d` deletes the cell. */
+function control(tag, name, label) {
+  const node = make(tag, name);
+  node.tabIndex = -1;
+  node.dataset.lmSuppressShortcuts = "true";
+  node.title = label;
+  node.setAttribute("aria-label", label);
+  return node;
+}
+
+/** A name whose middle gives way when it does not fit; the end, which holds the number, stays. */
+function shortening(text) {
+  const node = make("span", "gnb-name");
+  const cut = text.length > 9 ? text.length - 5 : text.length;
+  node.append(make("span", "gnb-head", text.slice(0, cut)), make("span", "gnb-tail", text.slice(cut)));
+  return node;
+}
+
+/** The notebook, or whatever else around the panel takes keys, gets the focus back. */
+function leave(el) {
+  document.activeElement?.blur();
+  el.closest(".jp-Notebook, [tabindex]")?.focus({ preventScroll: true });
+}
+
+/** Root, body and lines of a panel. `alive()` is false once the kernel is known to be gone. */
+function frame({ model, el }, kind, label) {
+  const root = make("section", `gnb ${kind}`);
+  root.setAttribute("aria-label", label);
+  const body = make("div", "gnb-body");
+  const notice = make("p", "gnb-notice");
+  notice.setAttribute("role", "status");
+  const error = make("p", "gnb-error");
+  error.setAttribute("role", "alert");
+  root.append(body, notice, error);
+  el.append(root);
+  root.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    leave(el);
+  });
+  const showError = () => { error.textContent = model.get("_error"); };
+  model.on("change:_error", showError);
+  showError();
+  const close = watch(model, (text, gone) => {
+    notice.textContent = text;
+    root.classList.toggle("gnb-gone", gone);
+    body.inert = gone;
+  });
+  return { root, body, close, alive: () => !body.inert };
+}
+
+/** Tells when the kernel does not answer (it may be busy) and when it is gone: `tell(text, gone)`. */
+function watch(model, tell) {
+  let timer;
+  const gone = () => tell("The kernel is gone. Run this cell again.", true);
+  const ping = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => tell("No answer from the kernel. If it is not busy, run this cell again.", false), PATIENCE);
+    try {
+      model.send({ kind: "ping" });
+    } catch { // a comm whose kernel was restarted throws
+      clearTimeout(timer);
+      gone();
+    }
+  };
+  model.on("msg:custom", message => {
+    if (message?.kind !== "pong") return;
+    clearTimeout(timer);
+    tell("", false);
+  });
+  model.on("comm_live_update", () => {
+    gone();
+    ping();
+  });
+  ping();
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,229 @@
+"""The picker's own module in a blank page: what a hand does to it, and what the kernel may do to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from garage_nb.registry.specs import ModelSpec
+from garage_nb.widgets import LayerPicker
+
+from .labpage import Alone
+
+Specs = Callable[..., ModelSpec]
+
+HOSTILE = '<img src=x onerror="document.body.id=1">'
+OVERLAPS = """() => [...document.querySelectorAll('.gnb-row')].flatMap(row => {
+  const boxes = [...row.querySelectorAll('.gnb-part')].map(part => part.getBoundingClientRect());
+  boxes.sort((a, b) => a.left - b.left);
+  return boxes.slice(1).filter((box, i) => box.left < boxes[i].right - 0.5); }).length"""
+OUTSIDE = """() => { const edge = document.querySelector('.gnb').getBoundingClientRect();
+  return [...document.querySelectorAll('.gnb *')].filter(node => { const box = node.getBoundingClientRect();
+    return box.width && (box.left < edge.left - 0.5 || box.right > edge.right + 0.5); }).length }"""
+
+
+def part(panel: Locator, start: str) -> Locator:
+    """The part whose words start so: `ffn_1:`."""
+    return panel.get_by_role("gridcell", name=re.compile(f"^{start}"))
+
+
+def middle(locator: Locator) -> float:
+    return float(locator.evaluate("node => node.getBoundingClientRect().left + node.getBoundingClientRect().width / 2"))
+
+
+def colour(locator: Locator, what: str) -> str:
+    return str(locator.evaluate(f"node => getComputedStyle(node).{what}"))
+
+
+@pytest.fixture
+def panel(alone: Alone, spec: Specs) -> Locator:
+    return alone.show(LayerPicker(spec(5)))
+
+
+def test_a_click_picks_one_part_and_a_second_click_clears_it(alone: Alone, panel: Locator) -> None:
+    part(panel, "attention_3:").click()
+    part(panel, "ffn_1:").click()
+    part(panel, "ffn_1:").click()
+
+    assert alone.get("saved") == [{"value": ["attention_3"]}, {"value": ["ffn_1"]}, {"value": []}]
+    expect(panel.get_by_text("Nothing picked.")).to_be_visible()
+
+
+def test_shift_click_picks_the_parts_of_that_kind_in_between(alone: Alone, panel: Locator) -> None:
+    part(panel, "attention_1:").click()
+    part(panel, "attention_3:").click(modifiers=["Shift"])
+
+    assert alone.get("model.get('value')") == ["attention_1", "attention_2", "attention_3"]
+    expect(part(panel, "attention_2:")).to_have_attribute("aria-selected", "true")
+    expect(part(panel, "ffn_2:")).to_have_attribute("aria-selected", "false")
+
+
+@pytest.mark.parametrize("key", ["Control", "Meta"])
+def test_control_or_command_click_adds_and_takes_away(alone: Alone, panel: Locator, key: str) -> None:
+    part(panel, "layer_4:").click()
+    part(panel, "ffn_0:").click(modifiers=[key])
+    part(panel, "layer_4:").click(modifiers=[key])
+
+    assert alone.get("saved")[1:] == [{"value": ["ffn_0", "layer_4"]}, {"value": ["ffn_0"]}]
+
+
+def test_a_single_picker_never_holds_two(alone: Alone, spec: Specs) -> None:
+    panel = alone.show(LayerPicker(spec(5), multiple=False))
+
+    part(panel, "ffn_0:").click()
+    part(panel, "ffn_3:").click(modifiers=["Shift"])
+    part(panel, "layer_4:").click(modifiers=["Control"])
+
+    assert [change["value"] for change in alone.get("saved")] == [["ffn_0"], ["ffn_3"], ["layer_4"]]
+
+
+def test_the_keyboard_alone_walks_picks_and_extends(alone: Alone, panel: Locator) -> None:
+    keys = alone.page.keyboard
+    for key in ("Tab", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+        keys.press(key)
+    expect(part(panel, "ffn_4:")).to_be_focused()
+
+    for key in ("Space", "Shift+ArrowDown", "Shift+ArrowDown"):
+        keys.press(key)
+    assert alone.get("model.get('value')") == ["ffn_2", "ffn_3", "ffn_4"]
+
+    keys.press("Home")
+    expect(part(panel, "output_head:")).to_be_focused()
+    keys.press("End")
+    expect(part(panel, "embedding:")).to_be_focused()
+    keys.press("Enter")
+    assert alone.get("model.get('value')") == ["embedding"]
+
+
+def test_going_over_a_narrow_row_keeps_the_column(alone: Alone, panel: Locator) -> None:
+    part(panel, "attention_4:").click()
+
+    alone.page.keyboard.press("ArrowUp")
+    expect(part(panel, "layer_norm_final:")).to_be_focused()
+    alone.page.keyboard.press("ArrowDown")
+
+    expect(part(panel, "attention_4:")).to_be_focused()
+
+
+def test_escape_gives_the_focus_back_to_what_is_around(alone: Alone, panel: Locator) -> None:
+    alone.get("el.parentElement.tabIndex = -1")
+    part(panel, "ffn_2:").click()
+
+    alone.page.keyboard.press("Escape")
+
+    assert alone.page.evaluate("document.activeElement === document.body")
+
+
+def test_there_is_one_tab_stop_and_every_control_keeps_its_keys_from_the_notebook(alone: Alone, panel: Locator) -> None:
+    part(panel, "ffn_2:").click()
+
+    assert panel.locator("[tabindex='0']").count() == 1
+    assert panel.locator("[tabindex]").count() == 5 * 5 + 4  # five parts a layer, four outside the layers
+    assert panel.locator("[tabindex]:not([data-lm-suppress-shortcuts='true'])").count() == 0
+
+
+def test_python_sets_the_value_and_the_picture_follows(alone: Alone, spec: Specs) -> None:
+    panel = alone.show(LayerPicker(spec(40)))
+    expect(part(panel, "attention_3:")).not_to_be_in_viewport()
+
+    alone.get("model.set('value', ['attention_3', 'layer_5'])")
+
+    expect(part(panel, "attention_3:")).to_have_attribute("aria-selected", "true")
+    expect(part(panel, "layer_5:")).to_be_in_viewport()
+    expect(panel.get_by_text("2 picked: attention_3, layer_5")).to_be_visible()
+
+
+def test_what_was_changed_is_amber_and_picking_is_not(alone: Alone, spec: Specs) -> None:
+    panel = alone.show(LayerPicker(spec(5), "ffn_1", changed="ffn_3"))
+    changed, picked, plain = (colour(part(panel, f"ffn_{i}:"), "borderColor") for i in (3, 1, 0))
+
+    assert len({changed, picked, plain}) == 3
+    expect(part(panel, "ffn_3: 32 wide, 128 inside, changed")).to_be_visible()
+    expect(panel.get_by_text("1 changed")).to_have_css("color", changed)
+
+
+def test_a_part_says_its_size_in_words(alone: Alone, panel: Locator) -> None:
+    part(panel, "attention_3:").hover()
+
+    expect(panel.locator(".gnb-words")).to_have_text("attention_3: 4 heads of 8, 32 wide")
+    alone.page.mouse.move(0, 0)
+    expect(panel.locator(".gnb-words")).to_contain_text("arrow keys")
+
+
+@pytest.mark.parametrize("width", [280, 520, 1000])
+@pytest.mark.parametrize(("model_type", "layers"), [("gpt2", 2), ("gpt2", 100), ("mixtral", 8), ("gemma2", 40)])
+def test_nothing_overlaps_or_sticks_out(alone: Alone, spec: Specs, model_type: str, layers: int, width: int) -> None:
+    title = "organisation/" + "long-name-" * 9 + "1B"
+    panel = alone.show(LayerPicker(spec(layers, model_type), "all", changed="ffn_*"), width=width, _title=title)
+
+    assert alone.page.evaluate(OVERLAPS) == 0
+    assert alone.page.evaluate(OUTSIDE) == 0
+    spine = [middle(part(panel, name)) for name in ("embedding:", "layer_0:", "layer_norm_final:", "output_head:")]
+    assert spine == pytest.approx([spine[0]] * 4, abs=1)
+
+
+def test_a_shortened_name_keeps_its_number_and_is_whole_on_hover(alone: Alone, spec: Specs) -> None:
+    panel = alone.show(LayerPicker(spec(5)), width=280)
+    place = part(panel, "position_embedding:")
+
+    assert place.locator(".gnb-head").evaluate("node => node.scrollWidth > node.clientWidth")
+    expect(place).to_have_attribute("title", "position_embedding: 64 positions to 32 wide")
+
+
+def test_names_are_text_and_never_markup(alone: Alone, spec: Specs) -> None:
+    widget = LayerPicker(spec(2))
+    rows = widget.get_state()["_rows"]
+    place = {**rows[0]["places"][0], "name": HOSTILE, "words": HOSTILE}
+    drawing = [{"layer": None, "places": [place]}]
+    panel = alone.show(widget, _title=HOSTILE, _rows=drawing, _error=HOSTILE, value=[HOSTILE])
+
+    expect(panel.locator(".gnb-error")).to_have_text(HOSTILE)
+    assert panel.locator("img").count() == 0
+    assert alone.page.evaluate("document.body.id") == ""
+
+
+def test_a_gone_kernel_greys_the_panel_and_an_answer_wakes_it(alone: Alone, panel: Locator) -> None:
+    alone.get("emit('msg:custom', { kind: 'pong' })")
+    alone.get("emit('comm_live_update')")
+    expect(panel).to_have_class("gnb gnb-picker gnb-gone")
+    expect(panel.get_by_text("The kernel is gone. Run this cell again.")).to_be_visible()
+    part(panel, "ffn_1:").click(force=True)
+    assert alone.get("saved") == []
+
+    alone.get("emit('msg:custom', { kind: 'pong' })")
+
+    expect(panel).to_have_class("gnb gnb-picker")
+    part(panel, "ffn_1:").click()
+    assert alone.get("saved") == [{"value": ["ffn_1"]}]
+
+
+def test_a_page_opened_without_a_kernel_says_so(alone: Alone, spec: Specs) -> None:
+    alone.page.clock.install()
+    panel = alone.show(LayerPicker(spec(2)))
+    assert alone.get("sent") == [{"kind": "ping"}]
+
+    alone.page.clock.run_for(5_000)
+
+    expect(panel.get_by_text("No answer from the kernel.")).to_be_visible()
+
+
+def test_a_screen_reader_meets_a_grid_of_named_parts(alone: Alone, spec: Specs) -> None:
+    panel = alone.show(LayerPicker(spec(2), "ffn_1"))
+
+    expect(panel).to_match_aria_snapshot("""
+      - region "Layers of tiny":
+        - grid "Parts of tiny, output on top":
+          - row:
+            - 'gridcell "output_head: 32 wide to 64 tokens"'
+          - row:
+            - 'gridcell "layer_norm_final: norm outside the blocks, 32 wide"'
+          - row:
+            - 'gridcell "attention_1: 4 heads of 8, 32 wide"'
+            - gridcell /layer_norm_1_attention/
+            - 'gridcell "layer_1: residual stream leaving block 1, 32 wide"'
+            - gridcell /layer_norm_1_ffn/
+            - 'gridcell "ffn_1: 32 wide, 128 inside" [selected]'
+    """)
