@@ -32,7 +32,7 @@ from .registry.models import ModelRegistry
 from .registry.specs import ModelSpec
 from .snapshot.capture import SnapshotCapture
 from .snapshot.snapshots import Snapshots
-from .verbs import verb, verbs_of
+from .verbs import find, verb, verbs_of
 from .view.cards import Card
 from .view.figure import Plot
 from .view.shown import Picture, Shown
@@ -275,7 +275,8 @@ class Garage(Shown):
         Args:
             verb: the verb to explain
         """
-        return Manual(verbs_of(Garage), verb)
+        verbs = verbs_of(Garage)
+        return Manual(verbs, find(verbs, verb).name if verb else "")
 
     @contextmanager
     def in_force(self) -> Iterator[LayerInjector]:

@@ -9,12 +9,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any, TypeVar
 
 from .errors import InputError, nearest
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+HELP = ("-h", "--help")
 _MARK = "__garage_verb__"
+
+
+class Text(str):
+    """A word that stood in quotes: never an option, whatever it begins with."""
 
 
 @dataclass(frozen=True)
@@ -65,37 +71,87 @@ def call(garage: Any, words: Sequence[str]) -> Any:
     """
     from cyclopts import CycloptsError
 
-    if not words:
+    if not words or _asks_help(words[0]):
         return garage.help()
     entry = find(verbs_of(type(garage)), str(words[0]))
-    live = {f"@object-{place}@": word for place, word in enumerate(words) if not isinstance(word, str)}
-    texts = [word if isinstance(word, str) else f"@object-{place}@" for place, word in enumerate(words)]
+    if any(map(_asks_help, words)):
+        return garage.help(entry.name)
+    live = {f"@object-{place}@": word for place, word in enumerate(words) if not _spelt(word)}
+    texts = [word if _spelt(word) else f"@object-{place}@" for place, word in enumerate(words)]
     try:
-        _, bound, _ = _parser(garage, entry).parse_args(texts[1:], exit_on_error=False, print_error=False)
+        _, bound, _ = _parser(garage, entry, live).parse_args(texts[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise InputError(str(error).split("\n")[0], f"Usage: {usage(entry)}") from None
+        raise _refusal(entry, error) from None
     return getattr(garage, entry.name)(**{name: _object(live, value) for name, value in bound.arguments.items()})
+
+
+def _asks_help(word: Any) -> bool:
+    return isinstance(word, str) and not isinstance(word, Text) and word in HELP
+
+
+def _spelt(word: Any) -> bool:
+    """Whether the parser may read this word itself; all others travel past it under a made-up name."""
+    return isinstance(word, str) and (not isinstance(word, Text) or not word.startswith("-") or _is_number(word))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _object(live: Mapping[str, Any], value: Any) -> Any:
     return live.get(value, value) if isinstance(value, str) else value
 
 
-def _parser(garage: Any, entry: Verb) -> Any:
+def _parser(garage: Any, entry: Verb, live: Mapping[str, Any]) -> Any:
     """A parser for one verb; `self` is bound, so the method's signature is the command's."""
-    from cyclopts import App
+    from cyclopts import App, Parameter, convert
 
-    app = App(name=entry.name, help_flags=[], version_flags=[], result_action="return_value")
+    def read(kind: Any, tokens: Sequence[Any]) -> Any:
+        if kind not in (int, float):
+            return convert(kind, tokens)
+        return _number(kind, live.get(tokens[0].value, tokens[0].value))
+
+    exact = Parameter(converter=read)
+    app = App(name=entry.name, help_flags=[], version_flags=[], result_action="return_value", default_parameter=exact)
     app.default(getattr(garage, entry.name))
     return app
 
 
+def _number(kind: type[int] | type[float], value: Any) -> float:
+    """Exactly what was written: 1.5 is no whole number, and none is rounded into one."""
+    try:
+        return kind(value) if kind is float or isinstance(value, str) else index(value)
+    except (TypeError, ValueError):
+        name = "whole number" if kind is int else "number"
+        raise ValueError(f"{value if isinstance(value, str) else type(value).__name__} is no {name}.") from None
+
+
+def _refusal(entry: Verb, error: Any) -> InputError:
+    """The parser's complaint in the garage's words."""
+    from cyclopts import MissingArgumentError, UnusedCliTokensError
+
+    how = f"Usage: {usage(entry)}"
+    if isinstance(error, UnusedCliTokensError):
+        left = " ".join(error.unused_tokens or ())
+        return InputError(f"{entry.name} cannot use {left!r}.", f'Write "…" around a text with spaces. {how}')
+    if isinstance(error, MissingArgumentError) and error.argument is not None and not error.keyword:
+        return InputError(f"{entry.name} needs {error.argument.field_info.name.upper()}.", how)
+    return InputError(str(error).split("\n")[0], how)
+
+
 def usage(entry: Verb) -> str:
-    """`scale PART FACTOR`, `capture PROMPT [--layers …]`."""
-    words = []
-    for parameter in list(entry.signature.parameters.values())[1:]:
-        required = parameter.default is inspect.Parameter.empty
-        option = f"--{parameter.name.replace('_', '-')}"
-        word = parameter.name.upper() if parameter.kind is not inspect.Parameter.KEYWORD_ONLY else f"{option} …"
-        words.append(word if required else f"[{word}]")
-    return " ".join([entry.name, *words])
+    """`scale PART FACTOR`, `capture PROMPT [--layers all] [--keep]`: options with what they are when left out."""
+    return " ".join([entry.name, *map(_usage, list(entry.signature.parameters.values())[1:])])
+
+
+def _usage(parameter: inspect.Parameter) -> str:
+    left_out = parameter.default
+    word = parameter.name.upper()
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+        value = "" if left_out is False else f" {'…' if left_out is None else left_out}"
+        word = f"--{parameter.name.replace('_', '-')}{value}"
+    return word if left_out is inspect.Parameter.empty else f"[{word}]"

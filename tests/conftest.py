@@ -12,6 +12,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 
 import pytest
+import torch
 
 from tests.families import FAMILIES, tiny
 
@@ -29,6 +30,15 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         return resolve(host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", only_here)
+
+
+@pytest.fixture(autouse=True)
+def grad_mode() -> Iterator[None]:
+    """No test leaves gradients switched off for the next one."""
+    yield
+    left_on = torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
+    assert left_on
 
 
 @pytest.fixture(autouse=True, scope="session")

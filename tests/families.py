@@ -6,6 +6,7 @@ window get one of 4 tokens, shorter than PROMPT, so that a mistake about it cann
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,18 @@ def prompt() -> torch.Tensor:
 
 
 def saved(model_type: str, folder: Path, layers: int = 3) -> str:
-    """A folder as `save_pretrained` leaves it, with a tokenizer that knows the words t3 to t63."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    """A folder as `save_pretrained` leaves it, with a tokenizer of letters, digits and spaces.
+
+    It is a byte-level BPE, for transformers opens the tokenizer of a Qwen 2 folder as one whatever was saved.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     special = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>"}
-    words = [*special.values(), *(f"t{i}" for i in range(3, VOCAB))]
-    known = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<pad>"))
-    known.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = [*special.values(), "Ġ", *string.ascii_lowercase, *string.digits]
+    known = Tokenizer(models.BPE({word: i for i, word in enumerate(words)}, [], unk_token="<pad>"))
+    known.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    known.decoder = decoders.ByteLevel()
     PreTrainedTokenizerFast(tokenizer_object=known, **special).save_pretrained(folder)
     tiny(model_type, layers).save_pretrained(folder)
     return str(folder)

@@ -6,6 +6,7 @@ spelled out, never derived.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from collections.abc import Iterator, Mapping
@@ -52,7 +53,7 @@ class Opened:
     def __init__(self, name: str, source: str) -> None:
         self.source = source
         self.model, self.tokenizer, self.info = quick_load(source, device="cpu")
-        self.text = "The capital of France is" if name in EMBEDDED else "t9 t8 t7 t6 t5"
+        self.text = "The capital of France is" if name in EMBEDDED else "the boy"
         self.ids = self.tokenizer(self.text, return_tensors="pt").input_ids
         self.blocks = "transformer.h" if name.endswith("gpt2") else "model.layers"
         self.attention = "attn" if name.endswith("gpt2") else "self_attn"
@@ -206,8 +207,8 @@ def test_part_spec(opened: Opened) -> None:
 
 
 def test_part_types_and_families() -> None:
-    kinds = "embedding attention ffn layer_norm output_head rotary_emb gate full_layer".split()
-    families = "gpt2 llama mistral gemma qwen phi unknown".split()
+    kinds = ["embedding", "attention", "ffn", "layer_norm", "output_head", "rotary_emb", "gate", "full_layer"]
+    families = ["gpt2", "llama", "mistral", "gemma", "qwen", "phi", "unknown"]
 
     assert [PartType(kind).value for kind in kinds] == kinds
     assert PartType("self_attention") is PartType.ATTENTION
@@ -288,11 +289,12 @@ def test_layer_injector(opened: Opened) -> None:
         assert injector.list_injections() == []
         injector.inject_noise(f"{blocks}.1", noise_scale=0.5)
         assert not torch.equal(model(ids).logits, before)
-    with pytest.raises(KeyboardInterrupt), LayerInjector(model) as injector:
+    with contextlib.suppress(KeyboardInterrupt), LayerInjector(model) as injector:
         injector.inject_scaling(f"{blocks}.0", scale=0.0)
         raise KeyboardInterrupt
 
     assert torch.equal(opened.logits(), before)
+    assert injector.list_injections() == []
 
 
 def test_layer_injector_while_generating(opened: Opened) -> None:
@@ -306,8 +308,10 @@ def test_layer_injector_while_generating(opened: Opened) -> None:
     assert ids.shape == (1, opened.ids.shape[1] + 20)
 
 
-@pytest.mark.parametrize("divergence", ["dropout", "perturbation", "projection"])
-@pytest.mark.parametrize("reconciliation", ["average", "confidence", "gated"])
+@pytest.mark.parametrize(
+    ("divergence", "reconciliation"),
+    [("dropout", "average"), ("perturbation", "confidence"), ("projection", "gated")],
+)
 def test_self_debate(opened: Opened, divergence: str, reconciliation: str) -> None:
     model, ids = opened.model, opened.ids
     with SelfDebate(model, layer_idx=3, divergence_method=divergence, reconciliation_method=reconciliation) as debate:
@@ -342,8 +346,22 @@ def test_snapshot_capture(opened: Opened) -> None:
     assert torch.equal(kept[every[0]].hidden, expected[0])
 
 
-NAMES = """ModelLoader quick_load HookManager TensorUtils ModelRegistry ModelSpec PartSpec ModelDecomposer ModelFamily
-PartType PyTorchExtractor LayerInjector SelfDebate SnapshotCapture""".split()
+NAMES = [
+    "ModelLoader",
+    "quick_load",
+    "HookManager",
+    "TensorUtils",
+    "ModelRegistry",
+    "ModelSpec",
+    "PartSpec",
+    "ModelDecomposer",
+    "ModelFamily",
+    "PartType",
+    "PyTorchExtractor",
+    "LayerInjector",
+    "SelfDebate",
+    "SnapshotCapture",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

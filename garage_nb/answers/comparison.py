@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from jaxtyping import Float
 from torch import Tensor
 
-from ..core.batch import prepare
 from ..core.run import logits
 from ..errors import InputError
 from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
 from ..view.bars import Column, Table
 from ..view.shown import Shown
+from .text import demand_finite, one_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +41,8 @@ class Comparison(Shown):
         """One row a token, one column a prediction."""
         import pandas as pd
 
-        rows = {self.labels[0]: self.a, self.labels[1]: self.b}
-        frame: pd.DataFrame = pd.DataFrame(rows, index=pd.Index(self.tokens, name="token"))
+        shares = list(zip(self.a, self.b, strict=True))
+        frame: pd.DataFrame = pd.DataFrame(shares, columns=list(self.labels), index=pd.Index(self.tokens, name="token"))
         return frame
 
     def picture(self) -> Table:
@@ -72,8 +72,9 @@ def two_models(mine: Lifted, other: Lifted, prompt: str, recipe: Recipe) -> Comp
 
 
 def _next(lifted: Lifted, prompt: str, recipe: Recipe) -> Float[Tensor, " vocab"]:
-    batch = prepare(prompt, lifted.model, lifted.tokenizer)
-    return logits(lifted.model, batch, recipe.taps(lifted.spec), last=1)[0, -1]
+    found = logits(lifted.model, one_text(prompt, lifted), recipe.taps(lifted.spec), last=1)[0, -1]
+    demand_finite(found)
+    return found
 
 
 def _comparison(prompt: str, labels: tuple[str, str], pair: tuple[Tensor, Tensor], tokenizer: Any) -> Comparison:

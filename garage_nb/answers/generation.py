@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ..core.batch import Batch, Limits, prepare
+from ..core.batch import Batch, Limits
 from ..core.run import generate
+from ..core.seed import seeded
+from ..core.sites import Read
 from ..errors import InputError
 from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
 from ..view.cards import Card
 from ..view.shown import Shown
+from .text import demand_finite, one_text
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +42,15 @@ class Sampling:
     temperature: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.tokens < 1:
+            raise InputError(f"{self.tokens} new tokens were asked for.", "Ask for at least one.")
+        if not 0 <= self.temperature < math.inf:
+            raise InputError(
+                f"There is no temperature of {self.temperature:g}.", "0 takes the likeliest token, 1 draws as learned."
+            )
+        seeded(self.seed)
+
     def options(self, tokenizer: Any) -> dict[str, Any]:
         """As transformers' generate takes them."""
         ends = (tokenizer.pad_token_id, tokenizer.eos_token_id)
@@ -48,7 +61,7 @@ class Sampling:
 
 def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Generation:
     """Continue a text, under the recipe and without. torch's own random numbers stay as they are."""
-    batch = prepare(prompt, lifted.model, lifted.tokenizer)
+    batch = one_text(prompt, lifted)
     _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
     untouched = _continuation(lifted, batch, Recipe(), sampling)
     if not len(recipe):
@@ -60,14 +73,13 @@ def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampli
     with torch.random.fork_rng(enabled=sampling.temperature > 0):
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
-        ids = generate(lifted.model, batch, recipe.taps(lifted.spec), **sampling.options(lifted.tokenizer))
+        taps = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
+        ids = generate(lifted.model, batch, taps, **sampling.options(lifted.tokenizer))
     return str(lifted.tokenizer.decode(ids[0, batch.input_ids.shape[1] :], skip_special_tokens=True))
 
 
 def _demand_room(batch: Batch, limits: Limits, tokens: int) -> None:
     length = batch.input_ids.shape[1]
-    if tokens < 1:
-        raise InputError(f"{tokens} new tokens were asked for.", "Ask for at least one.")
     if limits.positions is not None and length + tokens > limits.positions:
         raise InputError(
             f"The prompt has {length} tokens and {tokens} more were asked for.",

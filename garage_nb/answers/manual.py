@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..verbs import Verb, find, usage
+from ..verbs import Verb, usage
 from ..view.bars import Column, Table
 from ..view.cards import Card
 from ..view.shown import Picture, Shown
@@ -21,8 +21,9 @@ class Manual(Shown):
         if not self.asked:
             lines = [Column("", [entry.summary for entry in self.verbs.values()])]
             return Table(list(self.verbs), lines, caption="%garage VERB … · help VERB tells more")
-        entry = find(self.verbs, self.asked)
-        return Card(usage(entry), _arguments(entry.doc), note=entry.doc.split("\n\nArgs:")[0])
+        entry = self.verbs[self.asked]
+        other = f"\nAlso: {', '.join(entry.aliases)}." if entry.aliases else ""
+        return Card(usage(entry), _arguments(entry.doc), note=entry.doc.split("\n\nArgs:")[0] + other)
 
 
 def _arguments(doc: str) -> dict[str, str]:

@@ -190,6 +190,14 @@ def hooks_of_ours(module: nn.Module) -> int:
     )
 
 
+def hooks_of_others(module: nn.Module) -> tuple[int, ...]:
+    """The ids of everyone else's hooks on one module, backward ones too."""
+    tables: Any = (
+        module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
+    )  # fmt: skip
+    return tuple(key for table in tables for key, fn in table.items() if _ours(fn) is None)
+
+
 def demand_fired(attached: Attached, taps: Iterable[Tap]) -> None:
     """HookError when a place to read was never reached: a missing row must not look like an empty one."""
     silent = [str(tap.site) for tap in taps if isinstance(tap, Read) and tap.site not in attached.fired]

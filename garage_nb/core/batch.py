@@ -91,11 +91,24 @@ def _encode(texts: list[str], tokenizer: Any) -> Batch:
         raise InputError("A text was given, but no tokenizer came with this model.", "Pass a tokenizer, or token ids.")
     if not all(text.strip() for text in texts):
         raise InputError("The prompt is empty.", 'Give at least one word, for example "The capital of France is".')
+    _demand_encodable(texts)
     rows = [tokenizer(text)["input_ids"] for text in texts]
     longest = max(map(len, rows))
     ids = [row + [tokenizer.pad_token_id or 0] * (longest - len(row)) for row in rows]
     mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
     return Batch(torch.tensor(ids), torch.tensor(mask))
+
+
+def _demand_encodable(texts: list[str]) -> None:
+    """Half a surrogate pair is no character; tokenizers answer it with a TypeError about unions."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"The prompt holds half a character (U+{ord(text[error.start]):04X}) at position {error.start}.",
+                "Leave it out, or read the text again as UTF-8.",
+            ) from None
 
 
 def _rows(ids: Any, allowed: tuple[torch.dtype, ...] = INTEGERS) -> Tensor:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .attach import hooks_of_ours
+from .attach import hooks_of_others, hooks_of_ours
 from .batch import Batch
 from .run import undisturbed
 
-_TABLES = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _PROBE = 8  # tokens of the fixed prompt
 
 
@@ -32,7 +31,7 @@ class Fingerprint:
         """Read-only: one short bare forward and one pass over the weights on their own device."""
         modules = dict(model.named_modules())
         return cls(
-            hooks={path: ids for path, module in modules.items() if (ids := _hook_ids(module))},
+            hooks={path: ids for path, module in modules.items() if (ids := hooks_of_others(module))},
             ours={path: count for path, module in modules.items() if (count := hooks_of_ours(module))},
             state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
             training={path: module.training for path, module in modules.items()},
@@ -68,16 +67,12 @@ def bare_logits(model: Any) -> Tensor:
     return result
 
 
-def _hook_ids(module: nn.Module) -> tuple[int, ...]:
-    return tuple(key for table in _TABLES for key in getattr(module, table))
-
-
 def _bits(tensor: Tensor) -> tuple[Any, ...]:
     return (tuple(tensor.shape), str(tensor.dtype), _checksum(tensor))
 
 
 def _checksum(tensor: Tensor) -> int:
-    """Sum of the bits as integers, weighted so that swapped entries show too; one pass, on the tensor's device."""
+    """Sum of the bits as integers, weighted so that moved entries show too; one pass, on the tensor's device."""
     if tensor.is_meta or tensor.numel() == 0:
         return 0
     raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
@@ -86,11 +81,17 @@ def _checksum(tensor: Tensor) -> int:
     whole = words[: words.numel() // length * length].reshape(-1, length)
     rest = words[words.numel() // length * length :]
     down = whole.sum(dim=0, dtype=torch.int64)
-    weights = torch.arange(1, length + 1, device=words.device, dtype=torch.int64)
+    weights = _scattered(length, words.device)
     along = (down * weights).sum() + (rest.to(torch.int64) * weights[: rest.numel()]).sum()
     rows = whole.sum(dim=1, dtype=torch.int64)
-    across = (rows * torch.arange(1, rows.numel() + 1, device=words.device, dtype=torch.int64)).sum()
+    across = (rows * _scattered(rows.numel(), words.device)).sum()
     return hash((int(along), int(across)))
+
+
+def _scattered(count: int, device: torch.device) -> Tensor:
+    """A weight a place, like random numbers: with 1, 2, 3 … as weights, a b b a and b a a b have one sum."""
+    place = torch.arange(1, count + 1, device=device, dtype=torch.int64) * 0x1E3779B97F4A7C15
+    return (place ^ (place >> 29)) * 0x3F58476D1CE4E5B9 | 1
 
 
 def _unlike(a: dict[str, Any], b: dict[str, Any]) -> list[str]:

@@ -50,9 +50,12 @@ class ModelLoader:
         A live model is taken as it is, neither moved nor cast. `info` holds model_id, family, total_params, num_layers,
         hidden_dim, device, dtype and revision.
         """
+        _demand_tokenizer(tokenizer)
         if isinstance(source, nn.Module):
             _demand_config(source)
             return source, tokenizer, describe(source, getattr(source.config, "name_or_path", "") or "live model")
+        if not isinstance(source, str | Path):
+            raise InputError(f"A {type(source).__name__} is no model.", "Give a name, a folder, or a live model.")
         name = str(source)
         place = locate(name)
         model = self._model(name, place, revision)
@@ -130,7 +133,7 @@ def describe(model: Any, name: str, revision: str | None = None) -> dict[str, An
 def _tokenizer(name: str, place: str, revision: str | None) -> Any:
     from transformers import AutoTokenizer
 
-    if os.path.isdir(place) and not any(Path(place).glob(pattern) for pattern in _TOKENIZER_FILES):
+    if os.path.isdir(place) and not [file for name in _TOKENIZER_FILES for file in Path(place).glob(name)]:
         return None  # transformers would make an empty one up, which answers every text with no ids
     with _refusing(name):
         return AutoTokenizer.from_pretrained(place, trust_remote_code=False, **_from_hub(place, revision))
@@ -161,6 +164,8 @@ def _hub_in_reach() -> bool:
 @contextmanager
 def _refusing(name: str) -> Iterator[None]:
     """transformers answers a missing model with a page of text; the garage with two lines."""
+    from huggingface_hub.errors import StrictDataclassError
+
     try:
         yield
     except GarageError:
@@ -172,7 +177,7 @@ def _refusing(name: str) -> Iterator[None]:
             f"The weights of {name!r} are damaged or do not fit its config: {_reason(error)}",
             "Save or download the model again.",
         ) from error
-    except ValueError as error:
+    except (ValueError, StrictDataclassError) as error:
         raise InputError(
             f"{name!r} cannot be opened as a causal language model: {_reason(error)}", _what_works(name)
         ) from error
@@ -212,6 +217,13 @@ def _demand_config(model: nn.Module) -> None:
     if getattr(model, "config", None) is None:
         raise UnsupportedModelError(
             f"{type(model).__name__} has no config.", "Give a causal language model made by transformers."
+        )
+
+
+def _demand_tokenizer(tokenizer: Any) -> None:
+    if tokenizer is not None and not callable(tokenizer):
+        raise InputError(
+            f"A {type(tokenizer).__name__} is no tokenizer.", "Give what AutoTokenizer.from_pretrained returned."
         )
 
 

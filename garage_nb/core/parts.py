@@ -40,7 +40,9 @@ SINGLE_UNITS = {"attention": "head", "ffn": "neuron"}
 _WORDS = "|".join(sorted((*KINDS, *SYNONYMS), key=len, reverse=True))
 _NUMBER = r"-?[0-9]{1,9}"
 _UNIT = rf"heads|neurons|(?:head|neuron)_{_NUMBER}"
-_ADDRESS = re.compile(rf"(?P<kind>{_WORDS})(?:_(?P<layer>{_NUMBER}))?(?:_(?P<role>[a-z][a-z_]*))?(?:\.(?P<unit>{_UNIT}))?")
+_ADDRESS = re.compile(
+    rf"(?P<kind>{_WORDS})(?:_(?P<layer>{_NUMBER}))?(?:_(?P<role>[a-z][a-z_]*))?(?:\.(?P<unit>{_UNIT}))?"
+)
 
 
 @dataclass(frozen=True)

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import HookError, InputError
 from .attach import Attached, demand_fired, sweep
 from .batch import Batch
 from .sites import Read, Tap
 
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
-_LOCKS_GUARD = threading.Lock()
 
 
 def lock_of(model: nn.Module) -> threading.RLock:
     """The one lock around the garage's own runs of this model; a slider and a cell take turns."""
-    with _LOCKS_GUARD:
-        return _LOCKS.setdefault(model, threading.RLock())
+    return _LOCKS.setdefault(model, threading.RLock())  # one step; a lock around it could be left held by an interrupt
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """What a pass changes for as long as it lasts, as it was."""
+
+    thread: threading.Thread
+    grad: bool
+    training: tuple[nn.Module, ...]
+
+    def restore(self) -> None:
+        for module in self.training:
+            module.training = True
+        torch.set_grad_enabled(self.grad)
+
+
+_OPEN: list[_Before] = []
 
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients, every module's own train flag put back afterwards."""
-    training = [module for module in model.modules() if module.training]
+    """Evaluation mode without gradients; the thread's grad mode and every module's own train flag come back after."""
+    training = tuple(module for module in model.modules() if module.training)
+    before = _Before(threading.current_thread(), torch.is_grad_enabled(), training)
+    _OPEN.append(before)
     try:
         for module in training:
             module.training = False
-        with torch.no_grad():
-            yield
+        torch.set_grad_enabled(False)
+        yield
     finally:
-        for module in training:
-            module.training = True
+        before.restore()
+        _OPEN.remove(before)
+
+
+def recover(model: nn.Module) -> int:
+    """Take back what an interrupt in the wrong instant left in this thread: hooks of ours, train flags, grad mode.
+
+    Returns how many hooks. Not for use during a pass.
+    """
+    for before in [left for left in _OPEN if left.thread is threading.current_thread()]:
+        before.restore()
+        _OPEN.remove(before)
+    return sweep(model)
 
 
 def read(model: nn.Module, batch: Batch, taps: Iterable[Tap]) -> None:
@@ -75,20 +105,40 @@ def generate(model: Any, batch: Batch, taps: Iterable[Tap] = (), **options: Any)
     if not bool(batch.attention_mask[:, -1].all()):
         raise InputError("Prompts of unlike length cannot be continued together.", "Generate from one at a time.")
     with _own_run(model), Attached(model, taps):
-        result: Tensor = model.generate(input_ids=batch.input_ids, attention_mask=batch.attention_mask, **options)
+        ids, mask = batch.input_ids, batch.attention_mask
+        result: Tensor = _under_way(model, model.generate, input_ids=ids, attention_mask=mask, **options)
     return result
 
 
 @contextmanager
 def _own_run(model: nn.Module) -> Iterator[None]:
-    with lock_of(model), undisturbed(model):
-        sweep(model)
-        yield
+    with lock_of(model):
+        _demand_no_other_pass(model)
+        recover(model)
+        with undisturbed(model):
+            yield
+
+
+def _demand_no_other_pass(model: nn.Module) -> None:
+    """A pass inside a pass would take the outer one's hooks down. The stack tells, and no interrupt can falsify it."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is _under_way.__code__ and frame.f_locals["model"] is model:
+            raise HookError(
+                "A run of this model was asked for while another is under way.",
+                "Ask for it before or after, not from inside an edit or a hook.",
+            )
+        frame = frame.f_back
 
 
 def _call(model: nn.Module, batch: Batch, **extra: Any) -> Any:
-    return model(**batch.inputs(), use_cache=False, **extra)
+    return _under_way(model, model, **batch.inputs(), use_cache=False, **extra)
 
 
-class _Enough(Exception):
-    """Raised inside the last read; never leaves this file."""
+def _under_way(model: nn.Module, run: Callable[..., Any], **inputs: Any) -> Any:
+    """While this stands on a thread's stack, that thread is in a pass of `model`."""
+    return run(**inputs)
+
+
+class _Enough(BaseException):
+    """Raised inside the last read; never leaves this file. No Exception, so that no model's own `except` stops it."""

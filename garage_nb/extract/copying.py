@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from torch import nn
@@ -22,12 +23,26 @@ HOOK_TABLES = (
 )
 
 
-def copied(module: Module) -> Module:
-    """The module on its own, without hooks. Changing it never reaches the donor."""
-    return copy.deepcopy(module, without_hooks(module))
+def copied(module: Module, instead: Mapping[int, Any] | None = None) -> Module:
+    """The module on its own, without hooks. Changing it never reaches the donor.
+
+    `instead` is a `deepcopy` memo: by the id of an object in the donor, what stands for it in the copy.
+    """
+    alone = copy.deepcopy(module, {**_without_hooks(module), **(instead or {})})
+    for inner in alone.modules():
+        _undispatch(inner)
+    return alone
 
 
-def without_hooks(module: nn.Module) -> dict[int, Any]:
+def _undispatch(module: nn.Module) -> None:
+    """Take off what accelerate wraps around a module of a model spread over devices: it would move the inputs."""
+    own = vars(module)
+    if own.pop("_hf_hook", None) is not None:
+        own.pop("_old_forward", None)
+        own.pop("forward", None)
+
+
+def _without_hooks(module: nn.Module) -> dict[int, Any]:
     """A `deepcopy` memo in which every hook table is already copied, as an empty one.
 
     Copying the tables and clearing them afterwards would drag along what the hooks refer to, often a whole model.

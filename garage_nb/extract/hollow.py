@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..core.batch import positions_under
 from ..registry.specs import ModelSpec, PartSpec, PartType
-from .copying import without_hooks
+from .copying import copied
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -77,14 +77,14 @@ def _emptied(model: nn.Module, spec: ModelSpec, part: PartSpec) -> nn.Module:
     block = spec.get_full_layer(part.layer_idx).module_path
     layers = block.rpartition(".")[0]
     decoder = model.get_submodule(layers.rpartition(".")[0])
-    memo = {**without_hooks(decoder), **dict(_stand_ins(model, spec))}
-    memo[id(model.get_submodule(part.module_path))] = _EmptyPlace(model.get_submodule(part.module_path))
-    memo[id(decoder.config)] = _for_one_block(decoder.config, part.layer_idx)
-    memo[id(model.get_submodule(layers))] = nn.ModuleList([copy.deepcopy(model.get_submodule(block), memo)])
-    return copy.deepcopy(decoder, memo)
+    instead = dict(_stand_ins(model, spec))
+    instead[id(model.get_submodule(part.module_path))] = _EmptyPlace(model.get_submodule(part.module_path))
+    instead[id(decoder.config)] = _for_one_block(decoder.config, part.layer_idx)
+    instead[id(model.get_submodule(layers))] = nn.ModuleList([copied(model.get_submodule(block), instead)])
+    return copied(decoder, instead)
 
 
-def _stand_ins(model: nn.Module, spec: ModelSpec) -> Iterator[tuple[int, nn.Module]]:
+def _stand_ins(model: nn.Module, spec: ModelSpec) -> Iterator[tuple[int, Any]]:
     """For all that the catalogue names and that has no say in how a block is called."""
     for part in spec.parts.values():
         if part.part_type in (PartType.EMBEDDING, PartType.POSITION_EMBEDDING):

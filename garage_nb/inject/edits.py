@@ -9,11 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..core.seed import seeded
 from ..core.sites import Writer
 from ..errors import EditError
 
@@ -23,6 +25,13 @@ class Edit(ABC):
     """`at` is any name the model's spec understands, `layer_3` or `attention_2.head_1`."""
 
     at: str
+
+    def __post_init__(self) -> None:
+        """EditError for NaN and infinity: all that follows would be NaN, and still look like an answer."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, float | Tensor) and not bool(torch.as_tensor(value).isfinite().all()):
+                raise EditError(f"{_short(value)} holds NaN or infinity.", "Give finite numbers.")
 
     @abstractmethod
     def writer(self) -> Writer:
@@ -42,6 +51,10 @@ class Scale(Edit):
     """Multiply by `factor`. 0 takes the part out of the residual stream, 1 leaves it."""
 
     factor: float
+
+    def __post_init__(self) -> None:
+        _demand_number(self.factor)
+        super().__post_init__()
 
     def writer(self) -> Writer:
         return lambda hidden: hidden * self.factor
@@ -70,8 +83,13 @@ class Noise(Edit):
     std: float = 0.1
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _demand_number(self.std)
+        seeded(self.seed)
+        super().__post_init__()
+
     def writer(self) -> Writer:
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = seeded(self.seed)
 
         def write(hidden: Tensor) -> Tensor:
             drawn = torch.randn(hidden.shape, generator=generator, dtype=torch.float32)
@@ -86,11 +104,13 @@ class Through(Edit):
 
     module: nn.Module | Callable[[Tensor], Tensor]
 
-    def writer(self) -> Writer:
-        if isinstance(self.module, nn.Module):
-            return self.module
+    def __post_init__(self) -> None:
         if not callable(self.module):
-            raise EditError(f"{self.module!r} cannot be called.", "Give a torch module or a function of one tensor.")
+            raise EditError(
+                f"{_short(self.module)} cannot be called.", "Give a torch module or a function of one tensor."
+            )
+
+    def writer(self) -> Writer:
         return self.module
 
 
@@ -102,8 +122,13 @@ def number_or_direction(value: Any) -> float | Tensor:
         return float(value)
     except (TypeError, ValueError):
         raise EditError(
-            f"{value!r} is neither a number nor a tensor.", "Give a number, or @name for a tensor."
+            f"{_short(value)} is neither a number nor a tensor.", "Give a number, or @name for a tensor."
         ) from None
+
+
+def _demand_number(value: object) -> None:
+    if not isinstance(value, Real | Tensor):
+        raise EditError(f"{_short(value)} is no number.", "Give a number, such as 0.5.")
 
 
 def _spread(direction: Tensor, hidden: Tensor, place: str) -> Tensor:
@@ -119,6 +144,6 @@ def _spread(direction: Tensor, hidden: Tensor, place: str) -> Tensor:
 def _short(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"tensor{tuple(value.shape)}"
-    if isinstance(value, nn.Module):
-        return type(value).__name__
-    return f"{value:g}" if isinstance(value, float) else str(getattr(value, "__name__", value))
+    if isinstance(value, str | Real):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(getattr(value, "__name__", type(value).__name__))

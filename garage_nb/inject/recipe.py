@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..core.sites import Tap, Write, Writer, fitting
 from ..errors import EditError
-from ..registry.specs import ModelSpec
+from ..registry.specs import ModelSpec, PartType
 from .edits import Edit
 
 
@@ -32,8 +32,11 @@ class Recipe:
         return "; ".join(map(str, self.edits)) or "nothing changed"
 
     def taps(self, spec: ModelSpec) -> list[Tap]:
-        """What to attach for one pass. A place the model does not have is an UnknownPartError."""
-        return [Write(spec.site(edit.at), _on(edit.at, spec.columns(edit.at), edit.writer())) for edit in self.edits]
+        """What to attach for one pass.
+
+        A place the model does not have is an UnknownPartError, one where an edit would do nothing an EditError.
+        """
+        return [_tap(edit, spec) for edit in self.edits]
 
     def places(self, spec: ModelSpec) -> tuple[str, ...]:
         """Catalogue names of what is changed, each once."""
@@ -60,6 +63,16 @@ class History:
         if not self.future:
             raise EditError("There is nothing to redo.", "Redo brings back what undo just took away.")
         return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
+
+
+def _tap(edit: Edit, spec: ModelSpec) -> Tap:
+    name = spec.name(edit.at)
+    if name in spec.parts and spec.parts[name].part_type is PartType.GATE:
+        raise EditError(
+            f"An edit at {name} would change nothing: the block takes the experts chosen inside, not these logits.",
+            "Edit the ffn of the same layer.",
+        )
+    return Write(spec.site(name), _on(edit.at, spec.columns(name), edit.writer()))
 
 
 def _on(place: str, columns: slice | None, write: Writer) -> Writer:

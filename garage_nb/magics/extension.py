@@ -23,3 +23,4 @@ def unload(shell: Any) -> None:
         shell.configurables.remove(magics)
         shell.events.unregister("post_run_cell", magics.after_cell)
     shell.magics_manager.magics["line"].pop(NAME, None)
+    shell.magics_manager.registry.pop(GarageMagics.__name__, None)  # it would keep the model in memory

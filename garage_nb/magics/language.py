@@ -29,6 +29,17 @@ class GarageMagics(Magics):
     @line_magic("garage")  # type: ignore[arg-type]
     @no_var_expand
     def line(self, line: str) -> Any:
+        """Open the hood on a model. `%garage help` lists the verbs, `%garage help scale` explains one.
+
+            %garage load showroom
+            %garage generate "The capital of France is"
+            x = %garage capture "The capital of France is" --layers 0,-1
+            %garage scale layer_3 0.5
+            %garage add layer_3 @direction
+
+        Each line is a method of `garage_nb.Garage` and gives what it returns: `garage.scale("layer_3", 0.5)`.
+        `{name}` puts the text of a variable in, `@name` the object itself.
+        """
         from ..verbs import call
 
         assert self.shell is not None
@@ -37,6 +48,6 @@ class GarageMagics(Magics):
     def after_cell(self, result: Any = None) -> None:
         """Take down what an interrupt in the wrong microsecond may have left on the model."""
         if self._garage is not None and self._garage.loaded:
-            from ..core.attach import sweep
+            from ..core.run import recover
 
-            sweep(self._garage.model)
+            recover(self._garage.model)

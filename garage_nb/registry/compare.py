@@ -6,7 +6,6 @@ from typing import Any
 
 from .specs import ModelSpec, PartSpec, PartType
 
-
 _KIND = {"kind of model": "model_type"}  # same shapes, other formula: a GPT-2 block is not a Llama block
 _MATTERS = {
     PartType.ATTENTION: {"positions": "rope", **_KIND},

@@ -56,6 +56,11 @@ class PartSpec:
     intermediate_dim: int | None = None
     extra_info: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def read_at(self) -> str:
+        """Path of the module whose output is what the part adds to the residual stream."""
+        return str(self.extra_info.get("contribution", self.module_path))
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> PartSpec:
         return cls(**{**data, "part_type": PartType(data["part_type"])})
@@ -122,8 +127,8 @@ class ModelSpec:
 
         No silent skips.
         """
-        single = isinstance(selector, str) or not isinstance(selector, Iterable)
-        items = [selector] if single else list(selector)
+        many = isinstance(selector, Iterable) and not isinstance(selector, str)
+        items = list(selector) if many else [selector]  # type: ignore[arg-type]
         texts = [text.strip() for item in items for text in str(item).split(",") if text.strip()]
         if not texts:
             raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
@@ -139,7 +144,7 @@ class ModelSpec:
         part = self.parts[str(address.whole)]
         if address.unit is not None:
             return Site(part.extra_info["projection"], "input")
-        return Site(part.extra_info.get("contribution", part.module_path))
+        return Site(part.read_at)
 
     def columns(self, name: str) -> slice | None:
         """The columns of that tensor a single head or neuron owns; None when the name means all of them."""
@@ -180,7 +185,9 @@ class ModelSpec:
         kind = SYNONYMS.get(stem.rstrip("_*"), stem.rstrip("_*"))
         names = [name for name in self.parts if (address := parse(name)) is not None and address.kind == kind]
         if not names:
-            raise UnknownPartError(f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}.")
+            raise UnknownPartError(
+                f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}."
+            )
         return [self.name(f"{name}.{unit}") for name in names] if unit else names
 
     def _range(self, text: str) -> range:
@@ -216,8 +223,9 @@ class ModelSpec:
         return f"{address.whole}.{address.unit}_{index}" if 0 <= index < count else None
 
     def _by_path(self, text: str) -> str | None:
-        part = next((name for name, part in self.parts.items() if part.module_path == text), None)
-        return part or (text if text in self.module_paths else None)
+        """The part at a module's path, unless the part is read elsewhere: then the path means the module itself."""
+        own = (name for name, part in self.parts.items() if part.module_path == text and part.read_at == text)
+        return next(own, None) or (text if text in self.module_paths else None)
 
     def _sayable(self) -> list[str]:
         units = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..core.batch import Prompt, prepare
 from ..core.run import read
 from ..core.sites import Read, Tap
 from ..core.stats import TAU, Statistics, reduce, rows_of
-from ..errors import NotFiniteError
+from ..errors import InputError, NotFiniteError
 from ..registry.decompose import spec_of
 from .snapshots import Snapshot, Snapshots
 
@@ -38,6 +39,8 @@ class SnapshotCapture:
         Statistics are reduced on the model's device while the pass runs and cross to the host once. `keep` keeps the
         hidden states, (batch, seq, dim) each. NotFiniteError names the first part that holds NaN or infinity.
         """
+        if not 0 <= tau < math.inf:
+            raise InputError(f"{tau:g} standard deviations are no threshold.", f"The usual is {TAU:g}.")
         wanted = self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
         padding = batch.padding

@@ -96,7 +96,9 @@ class Snapshots(Mapping[str, Snapshot], Shown):
 
     def label(self, statistic: str) -> str:
         """What an axis or a column head says: a sparsity never stands without its threshold."""
-        return f"sparsity  |x| ≤ {self.tau:g} σ" if statistic == "sparsity" else statistic.replace("_", " ")
+        return (
+            f"sparsity  |x|\u00a0≤\u00a0{self.tau:g}\u00a0σ" if statistic == "sparsity" else statistic.replace("_", " ")
+        )
 
     def picture(self) -> Table:
         shown = ("mean", "std", "norm", "sparsity", "entropy", "kurtosis", "effective_dimension")

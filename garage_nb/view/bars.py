@@ -24,7 +24,7 @@ class Column:
     """
 
     head: str
-    values: Sequence[float] | Sequence[str]
+    values: Sequence[float | str]
     bar: bool = False
     top: float | None = None
     changed: bool = False
@@ -126,10 +126,11 @@ STYLE = f"""<style>
 .gnb-table.gnb-table tbody tr:nth-child(n) {{ background: none; }}
 .gnb-table.gnb-table :is(th, td) {{ padding: 3px 12px 3px 0; border: 0; background: none; font-weight: normal;
   white-space: nowrap; text-align: left; max-width: none; }}
-.gnb-table.gnb-table thead th {{ color: {CSS_MUTED}; border-bottom: 1px solid {CSS_RULE}; vertical-align: bottom; }}
+.gnb-table.gnb-table thead th {{ color: {CSS_MUTED}; border-bottom: 1px solid {CSS_RULE}; vertical-align: bottom;
+  white-space: normal; }}
 .gnb-table.gnb-table :is(th, td).gnb-n {{ text-align: right; }}
 .gnb-table.gnb-table .gnb-changed th {{ color: {AMBER}; }}
-.gnb-table .gnb-bar {{ display: inline-block; width: 56px; height: 8px; margin-left: 8px; }}
+.gnb-table .gnb-bar {{ display: inline-block; width: 44px; height: 8px; margin-left: 8px; }}
 .gnb-table .gnb-bar span {{ display: block; height: 100%; background: {CSS_BAR}; }}
 .gnb-table .gnb-bar.gnb-amber span {{ background: {AMBER}; }}
 </style>"""

@@ -20,7 +20,8 @@ class Card:
 
     def text(self) -> str:
         width = max(map(len, self.facts), default=0)
-        lines = [f"  {label:<{width}}  {fact}" for label, fact in self.facts.items()]
+        under = "\n" + " " * (width + 4)
+        lines = [f"  {label:<{width}}  {fact.replace(chr(10), under)}" for label, fact in self.facts.items()]
         return "\n".join([self.title, *lines, *([self.note] if self.note else [])])
 
     def html(self) -> str:

@@ -11,8 +11,6 @@ PLOT_INK = "#7f8792"  # contrast about 3.7:1 on white and 4.7:1 on JupyterLab's 
 PLOT_GRID = "#7f879244"
 PLOT_LINE = "#3b82c4"
 
-AMOUNT = "cividis"
-
 CSS_INK = "var(--jp-content-font-color1, var(--vscode-editor-foreground, CanvasText))"
 CSS_MUTED = "var(--jp-content-font-color2, var(--vscode-descriptionForeground, GrayText))"
 CSS_RULE = "var(--jp-border-color2, var(--vscode-panel-border, #8884))"

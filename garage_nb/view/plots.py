@@ -26,6 +26,7 @@ def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PLOT_GRID)
     ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
+    ax.tick_params(axis="x", pad=8)  # clear of the lowest number beside the axis
     ax.grid(axis="y", color=PLOT_GRID, linewidth=0.6)
     ax.set_axisbelow(True)
     return ax
@@ -46,7 +47,7 @@ def line(
     if min(values) >= 0:
         ax.set_ylim(bottom=0)  # amounts are read by their height
     every = max(1, len(names) // 12)
-    ax.set_xticks(range(0, len(names), every), [shorten(place) for place in names[::every]])
+    ax.set_xticks(range(0, len(names), every), [shorten(place) for place in names[::every]], parse_math=False)
     if len(names) > 6:
         for tick in ax.get_xticklabels():
             tick.set(rotation=40, ha="right", rotation_mode="anchor")
@@ -56,7 +57,9 @@ def line(
 
 def legend(ax: Axes) -> None:
     """Above the picture, where no line can run through it."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, labelcolor=PLOT_INK, fontsize=9)
+    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, labelcolor=PLOT_INK, fontsize=9)
+    for text in shown.get_texts():
+        text.set_parse_math(False)
 
 
 def shorten(name: str, width: int = 18) -> str:

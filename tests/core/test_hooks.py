@@ -183,6 +183,4 @@ def test_compiled_models_are_refused(inside: bool) -> None:
     compiled = model if inside else torch.compile(model, backend="eager")
 
     with pytest.raises(UnsupportedModelError, match="compiled"):
-        HookManager(compiled).register_capture_hook(
-            "transformer.h.0" if inside else "_orig_mod.transformer.h.0"
-        )
+        HookManager(compiled).register_capture_hook("transformer.h.0" if inside else "_orig_mod.transformer.h.0")

@@ -109,5 +109,5 @@ def test_a_place_that_is_never_reached_is_an_error(llama: Any) -> None:
     llama.model.unused = torch.nn.Identity()
     taps = [Read(Site("model.unused"), lambda hidden: None), Read(Site("model.layers.0"), lambda hidden: None)]
 
-    with pytest.raises(HookError, match="model.unused"):
+    with pytest.raises(HookError, match=r"model\.unused"):
         read(llama, prepare(prompt(), llama), taps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,24 @@ def test_hooks_on_the_donor_stay_behind() -> None:
     assert torch.equal(out, expected["output"])
 
 
+@pytest.mark.parametrize("component", ["attention", "layer"])
+def test_what_accelerate_wraps_around_a_spread_model_stays_behind(component: str) -> None:
+    model = tiny("llama")
+    name = f"{component}_1"
+    expected = inside(model, [name], input_ids=prompt())[name]
+    moves: list[nn.Module] = []
+    for module in (model.model.layers[1], model.model.layers[1].self_attn, model.model.rotary_emb):
+        as_accelerate_dispatches(module, moves)
+
+    part = PyTorchExtractor(model).extract_component(name)
+    with torch.no_grad():
+        out = part(expected["input"])
+
+    assert moves == []
+    assert torch.equal(out, expected["output"])
+    assert model.model.layers[1]._hf_hook is not None
+
+
 @families
 def test_a_part_shows_only_its_own_weights_and_can_be_moved(family: str) -> None:
     model = tiny(family, **EXPERTS)
@@ -343,3 +362,14 @@ def test_a_folder_is_loaded_when_first_needed(tmp_path: Path) -> None:
 def hooks_of(model: nn.Module) -> list[Any]:
     tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return [hook for module in model.modules() for table in tables for hook in getattr(module, table).values()]
+
+
+def as_accelerate_dispatches(module: nn.Module, moves: list[nn.Module]) -> None:
+    """What `accelerate.hooks.add_hook_to_module` does to an instance."""
+
+    def moving(inner: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        moves.append(inner)
+        return inner._old_forward(*args, **kwargs)
+
+    module._hf_hook, module._old_forward = object(), module.forward
+    module.forward = functools.partial(moving, module)

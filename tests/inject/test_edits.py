@@ -105,7 +105,9 @@ def test_noise_is_drawn_from_its_own_generator(llama: Any) -> None:
     bare = hidden_of(llama, "layer_0")
     state = torch.get_rng_state()
 
-    first, second, other = (hidden_under(llama, Recipe((Noise("layer_0", 0.5, seed),)), "layer_0") for seed in (3, 3, 4))
+    first, second, other = (
+        hidden_under(llama, Recipe((Noise("layer_0", 0.5, seed),)), "layer_0") for seed in (3, 3, 4)
+    )
 
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first, second)
@@ -140,7 +142,6 @@ def test_a_module_is_called_as_a_module(llama: Any) -> None:
         (Through("attention_0.head_1", lambda h: h[..., :1]), "attention_0.head_1 returned"),
         (Through("layer_1", lambda h: None), "NoneType"),
         (Through("layer_1", nn.Flatten()), "returned"),
-        (Through("layer_1", 3), "cannot be called"),  # type: ignore[arg-type]
     ],
     ids=lambda value: str(value) if isinstance(value, Edit) else "",
 )
@@ -149,6 +150,11 @@ def test_an_edit_that_does_not_fit_is_refused(gpt2: Any, edit: Edit, message: st
         hidden_under(gpt2, Recipe((edit,)), "all")
 
     assert str(caught.value).count("\n") == 1
+
+
+def test_what_cannot_be_called_is_no_edit() -> None:
+    with pytest.raises(EditError, match="3 cannot be called"):
+        Through("layer_1", 3).writer()  # type: ignore[arg-type]
 
 
 def test_a_place_that_is_not_there_is_refused_before_anything_runs(gpt2: Any) -> None:
@@ -194,3 +200,19 @@ def test_a_recipe_that_changes_nothing_gives_the_same_logits(any_model: Any) -> 
 
     with torch.no_grad(), Attached(any_model, Recipe((Scale("layer_1", 1),)).taps(spec_of(any_model))):
         assert torch.equal(logits_of(any_model), bare)
+
+
+def test_an_edit_that_would_do_nothing_is_refused() -> None:
+    spec = spec_of(tiny("mixtral"))
+
+    with pytest.raises(EditError, match="would change nothing"):
+        Recipe((Scale("gate_1", 0.5),)).taps(spec)
+
+
+@pytest.mark.parametrize("family", ["gemma2", "gemma3_text"])
+def test_a_raw_path_means_the_module_where_the_part_is_read_elsewhere(family: str) -> None:
+    spec = spec_of(tiny(family))
+    path = spec.parts["attention_1"].module_path
+
+    assert spec.site(path).path == path
+    assert spec.site("attention_1").path != path

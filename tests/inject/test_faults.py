@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from garage_nb.core.attach import Attached, sweep
+from garage_nb.core.attach import Attached
 from garage_nb.core.batch import prepare
-from garage_nb.core.run import generate, logits, read
+from garage_nb.core.run import generate, logits, read, recover
 from garage_nb.core.sites import Read, Site, Write
-from garage_nb.errors import GarageError, InputError, NotFiniteError, UnknownPartError
+from garage_nb.errors import GarageError, HookError, InputError, NotFiniteError, UnknownPartError
 from garage_nb.inject.edits import Through
 from garage_nb.inject.layer import LayerInjector
 from garage_nb.inject.recipe import Recipe
@@ -46,16 +46,22 @@ def failing(on_call: int, error: type[BaseException] = Boom) -> Any:
 @pytest.mark.parametrize("on_call", [1, 2, 4])  # prefill, first and last step
 @pytest.mark.parametrize("layer", [0, 2])
 @pytest.mark.parametrize("model_type", ["gpt2", "llama"])
-def test_a_module_that_raises_in_generate(model_type: str, layer: int, on_call: int, error: type[BaseException]) -> None:
-    model = tiny(model_type)
+def test_a_module_that_raises_in_generate(
+    model_type: str, layer: int, on_call: int, error: type[BaseException]
+) -> None:
+    model, place = tiny(model_type), f"layer_{layer}"
+
+    def generate_under_an_injector() -> None:
+        with LayerInjector(model) as injector:
+            injector.inject_scaling("layer_1", 0.5)
+            injector.inject(place, failing(on_call, error))
+            model.generate(prompt(), **OPTIONS)
 
     with left_as_it_was(model):
-        with pytest.raises(error, match="in the module"), LayerInjector(model) as injector:
-            injector.inject_scaling("layer_1", 0.5)
-            injector.inject(f"layer_{layer}", failing(on_call, error))
-            model.generate(prompt(), **OPTIONS)
+        taps = Recipe((Through(place, failing(on_call, error)),)).taps(spec_of(model))
         with pytest.raises(error, match="in the module"):
-            taps = Recipe((Through(f"layer_{layer}", failing(on_call, error)),)).taps(spec_of(model))
+            generate_under_an_injector()
+        with pytest.raises(error, match="in the module"):
             generate(model, prepare(prompt(), model), taps, **OPTIONS)
 
 
@@ -137,16 +143,30 @@ def interrupted(model: Any, at_line: int) -> bool:
 def test_an_interrupt_before_any_line_of_the_engine_leaves_nothing_that_acts() -> None:
     """A `with` block cannot be entered and left in one instant; the sweep after the cell takes what such a gap left."""
     model = tiny("gpt2", layers=2)
+    model.lm_head.train()  # a flag to lose; without dropout it changes no number
     bare, line, swept = logits_of(model), 1, 0
 
     while interrupted(model, line):
-        swept += sweep(model)
+        swept += recover(model)
+        assert torch.is_grad_enabled(), f"line {line}"
+        assert model.lm_head.training, f"line {line}"
         assert hooks_on(model) == {}, f"line {line}"
         assert torch.equal(logits_of(model), bare), f"line {line}"
         line += 1
 
     assert line > 100
     assert swept > 0  # or this test interrupts nowhere that matters
+
+
+def test_a_pass_inside_a_pass_is_refused(gpt2: Any) -> None:
+    camera = SnapshotCapture(gpt2)
+
+    def ask_again(hidden: torch.Tensor) -> torch.Tensor:
+        camera.run(prompt())
+        return hidden
+
+    with left_as_it_was(gpt2), pytest.raises(HookError, match="another is under way"):
+        camera.run(prompt(), under=Recipe((Through("layer_0", ask_again),)).taps(camera.spec))
 
 
 def test_the_next_run_sweeps_what_an_interrupt_left(gpt2: Any) -> None:
@@ -162,7 +182,8 @@ def test_the_next_run_sweeps_what_an_interrupt_left(gpt2: Any) -> None:
 
 INTERRUPTS = '''
 import random, signal, torch
-from garage_nb.core.attach import sweep
+from concurrent.futures import ThreadPoolExecutor
+from garage_nb.core.run import recover
 from garage_nb.inject.layer import LayerInjector
 from garage_nb.snapshot.capture import SnapshotCapture
 from tests.families import prompt, tiny
@@ -182,11 +203,13 @@ for _ in range(30):
                 model.generate(prompt(), max_new_tokens=2, do_sample=False)
     except KeyboardInterrupt:
         cut += 1
-    sweep(model)
+    recover(model)
     injector.remove_all()
     assert hooks_on(model) == {}, hooks_on(model)
     assert torch.equal(logits_of(model), bare)
     assert not any(module.training for module in model.modules())
+with ThreadPoolExecutor() as others:
+    assert others.submit(camera.run, prompt()).result(timeout=60)  # no lock is left held
 print("interrupted", cut)
 '''  # fmt: skip
 

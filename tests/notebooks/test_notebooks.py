@@ -37,13 +37,14 @@ def test_saved_outputs_need_no_kernel(path: Path) -> None:
 
 
 def test_the_quickstart_tells_its_story() -> None:
-    """A true fact, an edit that changes the answer, and the answer back again."""
+    """A true fact, an edit that loses it and nothing else, and the fact back again."""
     notebook: Any = nbformat.read(FOLDER / "01_quickstart.ipynb", as_version=4)
     said = [_text(c.outputs[0]) for c in notebook.cells if c.cell_type == "code" and "generate" in c.source]
 
-    first, tuned, last = said
+    first, tuned, copied, last = said
 
     assert "Paris." in first
+    assert "k f a." in re.search("tuned(.*)", copied)[1]  # type: ignore[index]
     assert "Paris" not in re.search("tuned(.*)", tuned)[1]  # type: ignore[index]
     assert last == first
 

@@ -60,8 +60,8 @@ def test_lists_run_from_input_to_output(llama: Any) -> None:
 
     assert [part.layer_idx for part in spec.all_attention_parts()] == [0, 1, 2]
     assert [part.layer_idx for part in spec.all_ffn_parts()] == [0, 1, 2]
-    assert list(spec.parts)[0] == "embedding"
-    assert list(spec.parts)[-1] == "output_head"
+    names = list(spec.parts)
+    assert (names[0], names[-1]) == ("embedding", "output_head")
     assert spec.get_full_layer(-1).module_path == "model.layers.2"
     assert spec.part("ffn_1.neurons") is spec.get_ffn(1)
 
@@ -69,7 +69,7 @@ def test_lists_run_from_input_to_output(llama: Any) -> None:
 def test_a_layer_out_of_range_is_refused(llama: Any) -> None:
     with pytest.raises(UnknownPartError, match="attention_3"):
         spec_of(llama).get_attention(3)
-    with pytest.raises(UnknownPartError, match="no.*part|not a catalogued part"):
+    with pytest.raises(UnknownPartError, match="not a catalogued part"):
         spec_of(llama).part("model.layers.0.mlp.up_proj")
 
 

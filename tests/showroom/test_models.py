@@ -92,7 +92,7 @@ def test_the_default_uses_its_depth() -> None:
         ("copy: k f a >", " k f a."),
         ("sort: 4 1 7 >", " 1 4 7."),
         ("close: ( [ { } >", " ] )."),
-        ("map: k 3, f 7, a 1. f >", " 7"),
+        ("map: k 3, f 7, a 1. f", " 7"),
         ("Anna is the mother of Ben. Ben is the father of Mia. What is Anna to Mia?", " grandmother"),
         ("The cats near the dog", " are"),
         ("The capital of Italy is Rome.\nThe capital of Spain is", " Madrid."),

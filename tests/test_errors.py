@@ -1,0 +1,35 @@
+"""Every kind of failure is two lines, and the nearest built-in."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from garage_nb import errors
+from garage_nb.errors import GarageError, InputError, nearest
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, GarageError)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_lines_and_the_nearest_built_in(kind: type[GarageError]) -> None:
+    error = kind("what is there", "what to do")
+
+    assert str(error) == "what is there\nwhat to do"
+    assert error._render_traceback_() == [f"{kind.__name__}: what is there", "  what to do"]
+    assert kind is GarageError or len(kind.__bases__) == 2
+
+
+def test_a_failure_without_advice_is_one_line() -> None:
+    assert str(GarageError("gone")) == "gone"
+    with pytest.raises(ValueError, match="gone"):
+        raise InputError("gone")
+
+
+def test_the_nearest_names_come_first() -> None:
+    known = ["layer_0", "layer_1", "attention_1", "ffn_1"]
+
+    assert nearest("atention_1", known).startswith("attention_1")
+    assert nearest("zzz", known) == "layer_0, layer_1, attention_1"
+    assert nearest("x", []) == ""
