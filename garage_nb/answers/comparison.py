@@ -47,7 +47,7 @@ class Comparison(Shown):
 
     def picture(self) -> Table:
         columns = [
-            Column(label, share, bar=True, top=1.0, changed=label == TUNED)
+            Column(label, share, bar=True, top=1.0, changed=label.split(", ")[-1] == TUNED)
             for label, share in zip(self.labels, (self.a, self.b), strict=True)
         ]
         caption = f"{self.prompt} …   KL({self.labels[0]} ‖ {self.labels[1]}) = {self.divergence:.3g} nats"
@@ -67,7 +67,7 @@ def two_models(mine: Lifted, other: Lifted, prompt: str, recipe: Recipe) -> Comp
             f"{mine.spec.model_id} and {other.spec.model_id} number their tokens differently.",
             "Predictions can be compared between models with one tokenizer.",
         )
-    labels = (mine.spec.model_id, other.spec.model_id)
+    labels = (f"{mine.spec.model_id}, {TUNED}" if len(recipe) else mine.spec.model_id, other.spec.model_id)
     return _comparison(prompt, labels, (_next(mine, prompt, recipe), _next(other, prompt, Recipe())), mine.tokenizer)
 
 

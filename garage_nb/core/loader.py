@@ -55,7 +55,9 @@ class ModelLoader:
             _demand_config(source)
             return source, tokenizer, describe(source, getattr(source.config, "name_or_path", "") or "live model")
         if not isinstance(source, str | Path):
-            raise InputError(f"A {type(source).__name__} is no model.", "Give a name, a folder, or a live model.")
+            raise InputError(
+                f"A model was expected, not {type(source).__name__}.", "Give a name, a folder, or a live model."
+            )
         name = str(source)
         place = locate(name)
         model = self._model(name, place, revision)
@@ -223,7 +225,8 @@ def _demand_config(model: nn.Module) -> None:
 def _demand_tokenizer(tokenizer: Any) -> None:
     if tokenizer is not None and not callable(tokenizer):
         raise InputError(
-            f"A {type(tokenizer).__name__} is no tokenizer.", "Give what AutoTokenizer.from_pretrained returned."
+            f"A tokenizer was expected, not {type(tokenizer).__name__}.",
+            "Give what AutoTokenizer.from_pretrained returned.",
         )
 
 

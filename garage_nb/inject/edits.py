@@ -31,7 +31,7 @@ class Edit(ABC):
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, float | Tensor) and not bool(torch.as_tensor(value).isfinite().all()):
-                raise EditError(f"{_short(value)} holds NaN or infinity.", "Give finite numbers.")
+                raise EditError(f"{_said(value)} is not finite.", "Give numbers without NaN or infinity.")
 
     @abstractmethod
     def writer(self) -> Writer:
@@ -107,7 +107,7 @@ class Through(Edit):
     def __post_init__(self) -> None:
         if not callable(self.module):
             raise EditError(
-                f"{_short(self.module)} cannot be called.", "Give a torch module or a function of one tensor."
+                f"{_said(self.module)} cannot be called.", "Give a torch module or a function of one tensor."
             )
 
     def writer(self) -> Writer:
@@ -122,13 +122,13 @@ def number_or_direction(value: Any) -> float | Tensor:
         return float(value)
     except (TypeError, ValueError):
         raise EditError(
-            f"{_short(value)} is neither a number nor a tensor.", "Give a number, or @name for a tensor."
+            f"{_said(value)} is neither a number nor a tensor.", "Give a number, or @name for a tensor."
         ) from None
 
 
 def _demand_number(value: object) -> None:
     if not isinstance(value, Real | Tensor):
-        raise EditError(f"{_short(value)} is no number.", "Give a number, such as 0.5.")
+        raise EditError(f"{_said(value)} is no number.", "Give a number, such as 0.5.")
 
 
 def _spread(direction: Tensor, hidden: Tensor, place: str) -> Tensor:
@@ -139,6 +139,11 @@ def _spread(direction: Tensor, hidden: Tensor, place: str) -> Tensor:
             f"A direction of shape {tuple(direction.shape)} does not fit {place}, which is {tuple(hidden.shape)}.",
             f"Give one number, or {hidden.shape[-1]} of them.",
         ) from None
+
+
+def _said(value: object) -> str:
+    """For an error's one line: a text of the user's may hold several."""
+    return repr(value) if isinstance(value, str) else _short(value)
 
 
 def _short(value: Any) -> str:

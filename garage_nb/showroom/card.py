@@ -19,6 +19,7 @@ class Card:
 
     `depth`: n, and domain -> one number a block under `drops` (accuracy lost without the block) and `lens`
     (accuracy read off after it). `gate` lists why layer experiments on this model would mislead; empty is good.
+    `seconds` are by the clock, with whatever else the machine had to do.
     """
 
     name: str

@@ -15,9 +15,10 @@ EXPERTS, EXPERTS_PER_TOKEN = 4, 2
 
 Shares = tuple[tuple[str, float], ...]
 # Facts and stories are learned early, so they get few rows; copying and look-ups form late and suddenly.
+# With this share of recall the rotary models stay near guessing there: they copy by offset, not by content.
 EVEN: Shares = (
     ("facts", 0.8), ("arithmetic", 1.8), ("brackets", 0.8), ("copy", 1.2),
-    ("recall", 1.2), ("sorting", 0.8), ("kinship", 2.0), ("stories", 0.4),
+    ("recall", 1.2), ("sorting", 0.8), ("kinship", 1.5), ("stories", 0.4),
 )  # fmt: skip
 
 
@@ -34,7 +35,7 @@ class Recipe:
     shares: Shares = EVEN
     batch_tokens: int = 1024
     rate: float = 3e-3  # AdamW, for embeddings, norms, biases and fused experts
-    matrix_rate: float = 2e-3  # Muon, for the matrices inside blocks
+    matrix_rate: float = 4e-3  # Muon, for the matrices inside blocks
     forked_from: str | None = None
     balance: float = 0.0  # weight of the load-balancing loss between experts
 
@@ -62,7 +63,7 @@ RECIPES: dict[str, Recipe] = {
             about="Llama architecture: rotary positions, grouped key-value heads; 5 layers",
             architecture="llama",
             layers=5,
-            steps=9000,
+            steps=12000,
             seed=0,
         ),
         Recipe(
@@ -70,16 +71,15 @@ RECIPES: dict[str, Recipe] = {
             about="GPT-2 architecture: learned positions; 6 layers",
             architecture="gpt2",
             layers=6,
-            steps=9000,
+            steps=10000,
             seed=0,
-            matrix_rate=4e-3,
         ),
         Recipe(
             name="showroom-moe",
             about="Mixtral architecture: 4 experts a layer, 2 for each token; 4 layers",
             architecture="mixtral",
             layers=4,
-            steps=5000,
+            steps=6000,
             seed=0,
             balance=0.01,
         ),
@@ -88,7 +88,7 @@ RECIPES: dict[str, Recipe] = {
             about="showroom-llama trained again from another random start",
             architecture="llama",
             layers=5,
-            steps=6000,
+            steps=7000,
             seed=1,
         ),
         _specialist("arithmetic", seed=2),

