@@ -26,7 +26,7 @@ def test_an_empty_lift_says_what_to_load() -> None:
 
     assert not garage.loaded
     assert "load showroom" in repr(garage)
-    with pytest.raises(GarageError, match="no model on the lift.*\n.*showroom"):
+    with pytest.raises(GarageError, match=r"no model on the lift.*\n.*showroom"):
         garage.capture("Hi")
 
 
@@ -109,7 +109,7 @@ def test_an_edit_that_cannot_work_is_refused_before_it_is_in_force(garage: Garag
 
 
 def test_two_captures_under_one_recipe_are_the_same_and_leave_the_model_alone(garage: Garage) -> None:
-    garage.scale("attention_1", 0).history
+    garage.scale("attention_1", 0)
     garage.noise("layer_0", 0.3, seed=4)
 
     with left_as_it_was(garage.model):
@@ -189,10 +189,10 @@ def test_the_registry_lists_what_was_added(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_missing_model_is_named_with_what_works(garage: Garage) -> None:
-    with pytest.raises(ModelNotFoundError, match="/no/such.*\n.*showroom"):
+    with pytest.raises(ModelNotFoundError, match=r"/no/such.*\n.*showroom"):
         garage.compare("/no/such")
 
 
 def test_help_for_no_verb_fails_when_asked_and_not_when_shown(garage: Garage) -> None:
-    with pytest.raises(InputError, match="no verb 'scael'.*\n.*scale"):
+    with pytest.raises(InputError, match=r"no verb 'scael'.*\n.*scale"):
         garage.help("scael")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from tqdm.auto import tqdm
 
 from ..core.batch import Batch, Limits
 from ..core.run import generate
@@ -74,8 +75,31 @@ def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampli
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
         taps = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
-        ids = generate(lifted.model, batch, taps, **sampling.options(lifted.tokenizer))
+        with _Progress(sampling.tokens) as progress:
+            ids = generate(lifted.model, batch, taps, streamer=progress, **sampling.options(lifted.tokenizer))
     return str(lifted.tokenizer.decode(ids[0, batch.input_ids.shape[1] :], skip_special_tokens=True))
+
+
+class _Progress:
+    """Told by transformers of each new token; a bar for what takes longer than a second."""
+
+    def __init__(self, tokens: int) -> None:
+        self._bar = tqdm(total=tokens, desc="generating", unit="token", delay=1, leave=False)
+        self._prompt_seen = False
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self._bar.close()
+
+    def put(self, ids: torch.Tensor) -> None:
+        """The whole prompt first, then token by token."""
+        self._bar.update(int(self._prompt_seen))
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        """Nothing is left to show; the bar closes with the block."""
 
 
 def _demand_room(batch: Batch, limits: Limits, tokens: int) -> None:

@@ -63,4 +63,5 @@ def _object(name: str, variables: Mapping[str, Any]) -> Any:
     if name not in variables:
         public = [known for known in variables if not known.startswith("_")]
         raise InputError(f"There is no variable {name!r}.", f"Nearest: {nearest(name, public)}.")
-    return variables[name]
+    value = variables[name]
+    return Text(value) if isinstance(value, str) else value

@@ -35,7 +35,7 @@ def test_tuned_and_untouched_against_a_plain_softmax(shop: Garage) -> None:
     with shop.in_force():
         b = shares(shop)
     assert found.labels == ("untouched", "tuned")
-    assert found.a[:5] == pytest.approx(a.topk(5).values.tolist(), rel=1e-9)
+    assert found.a[:5] == pytest.approx(a.topk(5).values.tolist(), rel=1e-4)
     assert sorted(found.b)[-5:] == pytest.approx(b.topk(5).values.flip(0).tolist(), rel=1e-4)
     assert found.divergence == pytest.approx(float((a * (a / b).log()).sum()), rel=1e-4)
     assert list(found.frame().columns) == ["untouched", "tuned"]

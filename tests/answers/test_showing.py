@@ -31,7 +31,7 @@ def answers(shop: Garage) -> list[Shown]:
     nasty.__name__ = "<b>bold</b>"
     shop.through("layer_0", nasty)
     try:
-        return [shop.generate(NASTY, tokens=1), shop.compare(prompt=NASTY), shop.status(), shop.undo(), shop.redo()]
+        return [shop.generate(NASTY, tokens=1), shop.compare(prompt=NASTY), shop.status(), shop.scale("layer_1", 0.5)]
     finally:
         shop.reset()
 

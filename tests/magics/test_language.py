@@ -1,0 +1,174 @@
+"""%garage in a real shell: each line is its Python twin, and gives the object itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+
+from garage_nb.errors import EditError, GarageError, InputError, UnknownPartError
+from garage_nb.garage import Garage
+from garage_nb.verbs import verbs_of
+from garage_nb.view.figure import Plot
+from tests.families import tiny
+from tests.restored import hooks_on
+
+Run = Callable[[str], Any]
+FRANCE = "The capital of France is"
+DIRECTION, MODULE = torch.linspace(-1, 1, 128), torch.nn.Tanh()
+
+TWINS: dict[str, Callable[[Garage], Any]] = {
+    "": lambda g: g.help(),
+    "help scale": lambda g: g.help("scale"),
+    "load showroom --dtype bfloat16 --device cpu": lambda g: g.load("showroom", dtype="bfloat16", device="cpu"),
+    "status": lambda g: g.status(),
+    "parts attention_*": lambda g: g.parts("attention_*"),
+    f'capture "{FRANCE}" --layers 0,-1 --keep --tau 0.2': lambda g: g.capture(
+        FRANCE, layers="0,-1", keep=True, tau=0.2
+    ),
+    f'analyze "{FRANCE}" --layers ffn_1.neurons': lambda g: g.capture(FRANCE, layers="ffn_1.neurons"),
+    f'plot "{FRANCE}" --statistic entropy': lambda g: g.plot(FRANCE, statistic="entropy"),
+    "scale layer_1,-1 -0.5": lambda g: g.scale("layer_1,-1", -0.5),
+    "add layer_1 @direction": lambda g: g.add("layer_1", DIRECTION),
+    "add layer_1 0.5": lambda g: g.add("layer_1", 0.5),
+    "noise layer_1 0.2 --seed 3": lambda g: g.noise("layer_1", 0.2, seed=3),
+    "through layer_1 @module": lambda g: g.through("layer_1", MODULE),
+    "undo": lambda g: g.undo(),
+    "redo": lambda g: (g.undo(), g.redo())[1],
+    "reset": lambda g: g.reset(),
+    f'generate "{FRANCE}" --tokens 4 --temperature 0.7 --seed 5': lambda g: g.generate(
+        FRANCE, tokens=4, temperature=0.7, seed=5
+    ),
+    f'compare --prompt "{FRANCE}"': lambda g: g.compare(prompt=FRANCE),
+    "compare @other": lambda g: g.compare(tiny("llama")),
+    "extract attention --layer 1": lambda g: g.extract("attention", layer=1),
+    "verify": lambda g: g.verify(),
+    "registry list": lambda g: g.registry("list"),
+}
+
+
+def test_every_verb_has_a_twin_here() -> None:
+    tried = {line.split()[0] if line else "help" for line in TWINS}
+
+    assert tried - {"analyze"} == set(verbs_of(Garage))
+
+
+@pytest.mark.parametrize("line", TWINS)
+def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str) -> None:
+    garage = Garage("showroom")
+    garage.scale("attention_1", 0.5)
+    shell.push({"direction": DIRECTION, "module": MODULE, "other": tiny("llama")})
+    run("%garage load showroom")
+    run("%garage scale attention_1 0.5")
+    if line == "redo":
+        run("%garage undo")
+
+    said, called = run(f"%garage {line}"), TWINS[line](garage)
+
+    assert type(said) is type(called)
+    assert repr(said) == repr(called)
+    assert run("%garage status").recipe == garage.status().recipe
+    if isinstance(said, Plot):
+        pairs = zip(said.axes.get_lines(), called.axes.get_lines(), strict=True)
+        assert all(list(a.get_ydata()) == list(b.get_ydata()) for a, b in pairs)
+
+
+def test_an_assignment_gets_the_object(shell: InteractiveShell, run: Run) -> None:
+    run("%garage load showroom")
+    run(f'shots = %garage capture "{FRANCE}" --layers 0,-1  # two of them')
+
+    assert len(shell.user_ns["shots"]) == 2
+    assert shell.user_ns["shots"].frame().shape[0] == 2
+
+
+PROMPTS = [
+    "{n} {undefined} {1:02d} {}",
+    "$n $5 $$",
+    r"$\frac{\alpha}{2}$ \n \\",
+    "don't # stop; now",
+    "naïve 日本語 🚗",
+    "/etc/passwd",
+    "https://example.org/a?b=1#c",
+    "--tokens 5",
+    "@n",
+    "<b>&amp;</b>",
+]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_quoted_prompt_arrives_byte_for_byte(shell: InteractiveShell, run: Run, prompt: str) -> None:
+    shell.push({"n": 3})
+    run("%garage load showroom")
+
+    assert run(f'%garage generate "{prompt}" --tokens 1').prompt == prompt
+
+
+@pytest.mark.parametrize("prompt", ["two\nlines", "NUL \x00 inside", "both ' and \"", "-x", '"""', "  padded  "])
+def test_a_prompt_in_a_variable_arrives_byte_for_byte(shell: InteractiveShell, run: Run, prompt: str) -> None:
+    shell.push({"prompt": prompt})
+    run("%garage load showroom")
+
+    assert run("%garage generate {prompt} --tokens 1").prompt == prompt
+    assert run("%garage generate @prompt --tokens 1").prompt == prompt
+
+
+def test_live_objects_of_the_wrong_kind_are_refused(shell: InteractiveShell, run: Run) -> None:
+    import pandas as pd
+
+    shell.push({"model": tiny("llama"), "table": pd.DataFrame({"a": [1, 2]})})
+    run("%garage load @model")
+
+    for line in ("load @table", "capture @table", "capture @model", "add layer_0 @table", "through layer_0 @table"):
+        with pytest.raises(GarageError, match=r"DataFrame|LlamaForCausalLM") as caught:
+            run(f"%garage {line}")
+        assert str(caught.value).count("\n") == 1
+    assert run("%garage status").recipe.edits == ()
+
+
+ERRORS = {
+    "status": GarageError,
+    "scael layer_0 1": InputError,
+    'generate "open': InputError,
+    "undo": EditError,
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_an_error_is_two_lines(shell: InteractiveShell, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    result = shell.run_cell(f"%garage {line}")
+
+    shown = capsys.readouterr().out.strip().split("\n")
+    assert type(result.error_in_exec) is ERRORS[line]
+    assert len(shown) == 2
+    assert shown[0].startswith(f"{ERRORS[line].__name__}: ")
+
+
+def test_an_error_changes_nothing(run: Run) -> None:
+    run("%garage load showroom")
+    run("%garage scale layer_0 0.5")
+
+    for line in ("scale layer_0 nan", "scale layer_0", "scale layer_99 0.5", "load /no/such"):
+        with pytest.raises((GarageError, UnknownPartError)):
+            run(f"%garage {line}")
+
+    assert str(run("%garage status").recipe) == "scale layer_0 0.5"
+
+
+def test_a_cell_that_is_interrupted_leaves_no_hook(shell: InteractiveShell, run: Run) -> None:
+    def interrupt(hidden: torch.Tensor) -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    model = tiny("llama")
+    shell.push({"model": model, "interrupt": interrupt})
+    run("%garage load @model")
+    run("%garage through layer_1 @interrupt")
+    shell.push({"ids": [1, 2, 3]})
+
+    result = shell.run_cell("%garage capture @ids")
+
+    assert isinstance(result.error_in_exec, KeyboardInterrupt)
+    assert hooks_on(model) == {}
+    assert run("%garage verify").ok
