@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 demo: $(VENV)/.lab
 	@mkdir -p build
-	$(BIN)/jupyter nbconvert --config notebooks/export.py --execute --to html --log-level WARN \
+	$(BIN)/jupyter nbconvert --config notebooks/export.py --execute --to html --log-level ERROR \
 		--output-dir build --output quickstart notebooks/01_quickstart.ipynb
 	@echo "Open build/quickstart.html in a browser, or run: make lab"
 

@@ -134,7 +134,15 @@ class Garage(Shown):
         return camera.run(prompt, layers, under=self.recipe.taps(self.spec), keep=keep, tau=tau)
 
     @verb()
-    def plot(self, prompt: Prompt, *, statistic: str = "sparsity", layers: Layers = "all", tau: float = TAU) -> Plot:
+    def plot(
+        self,
+        prompt: Prompt,
+        *,
+        statistic: str = "sparsity",
+        layers: Layers = "all",
+        tau: float = TAU,
+        save: str | None = None,
+    ) -> Plot:
         """Draw one statistic along the parts; with edits in force, the untouched model beside it.
 
         Args:
@@ -142,13 +150,17 @@ class Garage(Shown):
             statistic: mean, std, norm, sparsity, entropy, kurtosis, effective_dimension …
             layers: which parts, as for capture
             tau: the sparsity threshold, in standard deviations
+            save: a png, svg or pdf file to write the picture to
         """
         from .snapshot.drawing import draw
 
         camera = SnapshotCapture(self.model, self.tokenizer)
         untouched = camera.run(prompt, layers, tau=tau)
         tuned = self.capture(prompt, layers=layers, tau=tau) if len(self.recipe) else None
-        return draw(untouched, statistic, tuned)
+        picture = draw(untouched, statistic, tuned)
+        if save is not None:
+            picture.save(save)
+        return picture
 
     @verb(session=True)
     def scale(self, part: Layers, factor: float) -> InForce:

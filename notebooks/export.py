@@ -8,5 +8,3 @@ settings.ExecutePreprocessor.timeout = 600
 settings.HTMLExporter.require_js_url = ""
 settings.HTMLExporter.jquery_url = ""
 settings.HTMLExporter.mathjax_url = ""
-settings.HTMLExporter.mermaid_js_url = ""
-settings.HTMLExporter.mermaid_layout_elk_js_url = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +197,13 @@ def test_a_missing_model_is_named_with_what_works(garage: Garage) -> None:
 def test_help_for_no_verb_fails_when_asked_and_not_when_shown(garage: Garage) -> None:
     with pytest.raises(InputError, match=r"no verb 'scael'.*\n.*scale"):
         garage.help("scael")
+
+
+def test_a_plot_is_written_where_it_was_asked_for(garage: Garage, tmp_path: Path) -> None:
+    garage.plot(prompt(), save=str(tmp_path / "sparsity.svg"))
+
+    with pytest.raises(InputError, match="cannot be written"):
+        garage.plot(prompt(), save=str(tmp_path / "sparsity.exe"))
+
+    assert [file.name for file in tmp_path.iterdir()] == ["sparsity.svg"]
+    assert "<svg" in (tmp_path / "sparsity.svg").read_text()

@@ -57,7 +57,8 @@ class Sampling:
         ends = (tokenizer.pad_token_id, tokenizer.eos_token_id)
         fill = next((token for token in ends if token is not None), 0)
         options = {"max_new_tokens": self.tokens, "do_sample": self.temperature > 0, "pad_token_id": fill}
-        return {**options, "temperature": self.temperature} if self.temperature > 0 else options
+        drawing = {"temperature": self.temperature, "top_k": 0, "top_p": 1.0}  # from the whole vocabulary
+        return {**options, **drawing} if self.temperature > 0 else options
 
 
 def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Generation:

@@ -8,10 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FORMATS = (".png", ".svg", ".pdf")
 SCALE = 2  # pixels per point of the notebook, so that it is sharp on a dense screen
 
 
@@ -30,6 +33,10 @@ class Plot:
     def save(self, path: str | Path) -> Path:
         """Write png, svg or pdf, by the name's ending; written beside and renamed."""
         target = Path(path)
+        if target.suffix not in FORMATS or not target.parent.is_dir():
+            raise InputError(
+                f"A picture cannot be written to {str(path)!r}.", f"Give a file that ends in {', '.join(FORMATS)}."
+            )
         handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=target.suffix)
         os.close(handle)
         try:
