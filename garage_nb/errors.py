@@ -30,6 +30,10 @@ class UnknownPartError(GarageError, LookupError):
     """A name that is no part of this model."""
 
 
+class UnavailablePartError(GarageError, LookupError):
+    """A part that is there but can be neither read nor changed exactly, with the reason."""
+
+
 class InputError(GarageError, ValueError):
     """A prompt, token ids or an option that this model cannot take."""
 
@@ -47,7 +51,7 @@ class UnsupportedModelError(GarageError, NotImplementedError):
 
 
 class SpecFileError(GarageError, ValueError):
-    """A spec file that is damaged or was written for something else."""
+    """A spec file that is damaged, was written for something else, or cannot be written or read."""
 
 
 class HookError(GarageError, RuntimeError):

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from .answers.comparison import Comparison, tuned_and_untouched, two_models
 from .answers.edits import InForce
-from .answers.fit import Fit
 from .answers.generation import Generation, Sampling, go_on
 from .answers.manual import Manual
 from .answers.registered import Registered
@@ -26,7 +25,7 @@ from .extract.pytorch import PyTorchExtractor
 from .inject.edits import Add, Edit, Noise, Scale, Through, number_or_direction
 from .inject.layer import LayerInjector
 from .inject.recipe import History, Recipe
-from .registry.compare import compare
+from .registry.compare import Compatibility, compare
 from .registry.lift import Lifted, lift
 from .registry.models import ModelRegistry
 from .registry.specs import ModelSpec
@@ -234,22 +233,22 @@ class Garage(Shown):
         """
         return go_on(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed))
 
-    @verb()
-    def compare(self, other: Any = None, *, prompt: str | None = None) -> Comparison | Fit:
-        """Compare: with another model, or with a prompt the tuned with the untouched.
+    @verb(model=False)
+    def compare(self, a: Any = None, b: Any = None, *, prompt: str | None = None) -> Comparison | Compatibility:
+        """Compare two models part by part; with a prompt, what they say next. Alone, the tuned with the untouched.
 
         Args:
-            other: a second model, as load takes it; without a prompt its parts are matched with this one's
+            a: a model as load takes it, compared with b; the one on the lift is compared with it when b is left out
+            b: a second model
             prompt: compare the next token this text leads to
         """
-        if other is None:
-            if prompt is None:
-                raise InputError("There is nothing to compare with.", 'Name a second model, or give --prompt "…".')
-            return tuned_and_untouched(self.lifted, prompt, self.recipe)
-        guest = lift(other)
-        if prompt is None:
-            return Fit(compare(self.spec, guest.spec))
-        return two_models(self.lifted, guest, prompt, self.recipe)
+        if a is None and prompt is None:
+            raise InputError("There is nothing to compare with.", 'Name a second model, or give --prompt "…".')
+        if a is None:
+            return tuned_and_untouched(self.lifted, str(prompt), self.recipe)
+        mine, recipe = (self.lifted, self.recipe) if b is None else (lift(a), Recipe())
+        guest = lift(a if b is None else b)
+        return compare(mine.spec, guest.spec) if prompt is None else two_models(mine, guest, prompt, recipe)
 
     @verb()
     def extract(self, component: str, *, layer: int | None = None) -> ExtractedPart:

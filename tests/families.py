@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from garage_nb.registry.families import BY_MODEL_TYPE
-
-FAMILIES = list(BY_MODEL_TYPE)
+FAMILIES = [
+    "gpt2", "llama", "mistral", "qwen2", "qwen3", "mixtral", "gemma", "gemma2", "gemma3_text", "phi", "phi3"
+]  # fmt: skip
 HIDDEN, HEADS, KV_HEADS, HEAD_DIM, NEURONS, VOCAB, POSITIONS, WINDOW = 32, 4, 2, 8, 64, 64, 64, 4
 PROMPT = [[3, 1, 4, 1, 5, 9, 2, 6, 53, 58]]
 

@@ -21,7 +21,8 @@ TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 LADDER = [
     {"errors"},
     {"core"},
-    {"registry", "view"},
+    {"view"},
+    {"registry"},
     {"extract", "inject", "snapshot"},
     {"analyze", "compose", "fleet"},
     {"methods", "pipelines", "showroom"},

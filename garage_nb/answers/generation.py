@@ -63,6 +63,7 @@ class Sampling:
 
 def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Generation:
     """Continue a text, under the recipe and without. torch's own random numbers stay as they are."""
+    _demand_writer(lifted)
     batch = one_text(prompt, lifted)
     _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
     untouched = _continuation(lifted, batch, Recipe(), sampling)
@@ -78,7 +79,8 @@ def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampli
         taps = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
         with _Progress(sampling.tokens) as progress:
             ids = generate(lifted.model, batch, taps, streamer=progress, **sampling.options(lifted.tokenizer))
-    return str(lifted.tokenizer.decode(ids[0, batch.input_ids.shape[1] :], skip_special_tokens=True))
+    before = batch.input_ids if batch.decoder_input_ids is None else batch.decoder_input_ids
+    return str(lifted.tokenizer.decode(ids[0, before.shape[1] :], skip_special_tokens=True))
 
 
 class _Progress:
@@ -101,6 +103,14 @@ class _Progress:
 
     def end(self) -> None:
         """Nothing is left to show; the bar closes with the block."""
+
+
+def _demand_writer(lifted: Lifted) -> None:
+    able = getattr(lifted.model, "can_generate", None)
+    if able is None or not able():
+        raise InputError(
+            f"{type(lifted.model).__name__} does not write a text on.", "It can be captured, plotted and compared."
+        )
 
 
 def _demand_room(batch: Batch, limits: Limits, tokens: int) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..inject.recipe import Recipe
-from ..registry.specs import ModelSpec, PartSpec
+from ..registry.part_spec import PartSpec
+from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
 from ..view.cards import Card
 from ..view.shown import Shown

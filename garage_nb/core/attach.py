@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -19,29 +20,35 @@ from ..errors import HookError, UnsupportedModelError
 from .sites import (
     Call,
     Read,
-    Reader,
     Site,
     Tap,
+    Watch,
     Write,
-    Writer,
     entering,
-    fitting,
+    found,
     leaving,
     modules_at,
     with_entering,
     with_leaving,
+    written,
 )
+from .units import Passing
+
+Door = tuple[str, str]  # the path of a module, and which side of it
 
 
 class Attached:
     """Taps on a model while the `with` block stands, acting only for the thread that opened it."""
 
     def __init__(self, model: nn.Module, taps: Iterable[Tap], after: Callable[[], None] | None = None) -> None:
-        """`after` is called each time a read has been made. What cannot work raises here, before any hook is set."""
+        """`after` is called each time reads have been made. What cannot work raises here, before any hook is set."""
         _demand_uncompiled(model)
-        groups = _by_site(taps)
-        modules = modules_at(model, [site.path for site in groups])
-        self._hooks = [hook for site, mine in groups.items() for hook in self._for_site(modules[site.path], site, mine)]
+        wanted = list(taps)
+        groups = _by_door(wanted)
+        modules = modules_at(model, [path for path, _ in groups])
+        self._hooks = [hook for door, mine in groups.items() for hook in self._for_door(modules[door[0]], door, mine)]
+        if any(tap.site.turn is not None for tap in wanted):
+            self._hooks.insert(0, _StartHook(self, model, ("", "input")))
         self._after = after
         self._handles: list[RemovableHandle] = []
         self._owner: threading.Thread | None = None
@@ -84,20 +91,26 @@ class Attached:
         """Nothing will take it down: closed halfway, or the pass it served was interrupted at its edge."""
         return self._owner is None or (self.acting and not self._held)
 
-    def made(self, site: Site) -> None:
-        """A read was made at `site`."""
-        self.fired.add(site)
+    def made(self, sites: Iterable[Site]) -> None:
+        """Reads were made at these sites."""
+        self.fired.update(sites)
         if self._after is not None:
             self._after()
 
-    def _for_site(self, module: nn.Module, site: Site, taps: Sequence[Tap]) -> list[_Hook]:
-        writers = [tap.fn for tap in taps if isinstance(tap, Write)]
-        readers = [tap.fn for tap in taps if isinstance(tap, Read)]
-        hooks: list[_Hook] = [_CallHook(self, module, site, tap.fn) for tap in taps if isinstance(tap, Call)]
+    def new_pass(self) -> None:
+        """The calls of modules that run several times in a pass are counted from 0 again."""
+        for hook in self._hooks:
+            hook.calls = 0
+
+    def _for_door(self, module: nn.Module, door: Door, taps: Sequence[Tap]) -> list[_Hook]:
+        writers = [tap for tap in taps if isinstance(tap, Write)]
+        readers = [tap for tap in taps if isinstance(tap, Read)]
+        hooks: list[_Hook] = [_CallHook(self, module, door, tap.fn) for tap in taps if isinstance(tap, Call)]
+        hooks += [_WatchHook(self, module, door, tap.fn) for tap in taps if isinstance(tap, Watch)]
         if writers:
-            hooks.append(_WriteHook(self, module, site, writers))
+            hooks.append(_WriteHook(self, module, door, writers))
         if readers:
-            hooks.append(_ReadHook(self, module, site, readers))
+            hooks.append(_ReadHook(self, module, door, readers))
         return hooks
 
 
@@ -106,68 +119,97 @@ class _Hook:
 
     first = False
 
-    def __init__(self, owner: Attached, module: nn.Module, site: Site) -> None:
-        self.owner, self.module, self.site = owner, module, site
+    def __init__(self, owner: Attached, module: nn.Module, door: Door) -> None:
+        self.owner, self.module, (self.path, self.side) = owner, module, door
+        self.calls = 0
 
     def register(self) -> RemovableHandle:
-        if self.site.side == "output":
-            handle = self.module.register_forward_hook(self._on_output, with_kwargs=False, prepend=self.first)
+        if self.side == "output":
+            handle = self.module.register_forward_hook(self.on_output, with_kwargs=True, prepend=self.first)
         else:
-            handle = self.module.register_forward_pre_hook(self._on_input, with_kwargs=True, prepend=self.first)
-        _keep_order(self.module, self.site.side)
+            handle = self.module.register_forward_pre_hook(self.on_input, with_kwargs=True, prepend=self.first)
+        _keep_order(self.module, self.side)
         return handle
 
-    def _on_output(self, module: nn.Module, args: Any, output: Any) -> Any:
-        if not self.owner.acting:
-            return None
+    def on_output(self, module: nn.Module, args: tuple[Any, ...], *rest: Any) -> Any:
+        """`rest` is (kwargs, output), but for a hook whose registration was interrupted: that one is deaf."""
+        return self.at_output(module, args, *rest) if self.owner.acting else None
+
+    def on_input(self, module: nn.Module, args: tuple[Any, ...], *rest: Any) -> Any:
+        return self.at_input(module, args, *rest) if self.owner.acting else None
+
+    def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         hidden = leaving(output)
-        changed = self.touch(hidden)
+        changed = self._touched(Passing(module, args, kwargs, hidden))
         return None if changed is hidden else with_leaving(output, changed)
 
-    def _on_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self.owner.acting:
-            return None
+    def at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         hidden = entering(args, kwargs)
-        changed = self.touch(hidden)
+        changed = self._touched(Passing(module, args, kwargs, hidden))
         return None if changed is hidden else with_entering(args, kwargs, changed)
 
-    def touch(self, hidden: Tensor) -> Tensor:
+    def _touched(self, passing: Passing) -> Tensor:
+        self.calls += 1
+        return self.touch(passing, self.calls - 1)
+
+    def touch(self, passing: Passing, turn: int) -> Tensor:
         """Look at the hidden states, or answer others in their place."""
-        return hidden
+        return passing.hidden
 
 
 class _WriteHook(_Hook):
     first = True
 
-    def __init__(self, owner: Attached, module: nn.Module, site: Site, writers: Sequence[Writer]) -> None:
-        super().__init__(owner, module, site)
-        self.writers = writers
+    def __init__(self, owner: Attached, module: nn.Module, door: Door, writes: Sequence[Write]) -> None:
+        super().__init__(owner, module, door)
+        self.writes = writes
 
-    def touch(self, hidden: Tensor) -> Tensor:
-        for write in self.writers:
-            hidden = fitting(str(self.site), hidden, write(hidden))
-        return hidden
+    def touch(self, passing: Passing, turn: int) -> Tensor:
+        for write in self.writes:
+            if write.site.turn in (None, turn):
+                passing = replace(passing, hidden=written(write, passing))
+        return passing.hidden
 
 
 class _ReadHook(_Hook):
-    def __init__(self, owner: Attached, module: nn.Module, site: Site, readers: Sequence[Reader]) -> None:
-        super().__init__(owner, module, site)
-        self.readers = readers
+    def __init__(self, owner: Attached, module: nn.Module, door: Door, reads: Sequence[Read]) -> None:
+        super().__init__(owner, module, door)
+        self.reads = reads
 
-    def touch(self, hidden: Tensor) -> Tensor:
-        for read in self.readers:
-            read(hidden)
-        self.owner.made(self.site)
-        return hidden
+    def touch(self, passing: Passing, turn: int) -> Tensor:
+        reads = [read for read in self.reads if read.site.turn in (None, turn)]
+        for read in reads:
+            read.fn(found(read.site, passing))
+        self.owner.made([read.site for read in reads])
+        return passing.hidden
+
+
+class _StartHook(_Hook):
+    """At the model itself: tells the others that a pass begins."""
+
+    def at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.owner.new_pass()
 
 
 class _CallHook(_Hook):
-    def __init__(self, owner: Attached, module: nn.Module, site: Site, fn: Callable[..., Any]) -> None:
-        super().__init__(owner, module, site)
+    def __init__(self, owner: Attached, module: nn.Module, door: Door, fn: Callable[..., Any]) -> None:
+        super().__init__(owner, module, door)
         self.fn = fn
 
-    def _on_output(self, module: nn.Module, args: Any, output: Any) -> Any:
-        return self.fn(module, args, output) if self.owner.acting else None
+    def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        return self.fn(module, args, output)
+
+
+class _WatchHook(_Hook):
+    def __init__(self, owner: Attached, module: nn.Module, door: Door, fn: Callable[[nn.Module, Any], None]) -> None:
+        super().__init__(owner, module, door)
+        self.fn = fn
+
+    def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        self.fn(module, output)
+
+    def at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.fn(module, (args, kwargs))
 
 
 def sweep(model: nn.Module) -> int:
@@ -178,6 +220,7 @@ def sweep(model: nn.Module) -> int:
             stale = [key for key, fn in table.items() if (hook := _ours(fn)) is not None and hook.owner.stale]
             for key in stale:
                 del table[key]
+                module._forward_hooks_with_kwargs.pop(key, None)
                 module._forward_pre_hooks_with_kwargs.pop(key, None)
             removed += len(stale)
     return removed
@@ -218,10 +261,11 @@ def _demand_uncompiled(model: nn.Module) -> None:
             )
 
 
-def _by_site(taps: Iterable[Tap]) -> dict[Site, list[Tap]]:
-    groups: dict[Site, list[Tap]] = {}
+def _by_door(taps: Iterable[Tap]) -> dict[Door, list[Tap]]:
+    """One door, one hook of each kind: edits of a part and of its heads act in the order they were given."""
+    groups: dict[Door, list[Tap]] = {}
     for tap in taps:
-        groups.setdefault(tap.site, []).append(tap)
+        groups.setdefault((tap.site.path, tap.site.side), []).append(tap)
     return groups
 
 

@@ -7,13 +7,15 @@ plausible nonsense. So every prompt passes through `prepare`, which refuses in w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .family import text_config
+from .vocabulary import vocab_size
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Prompt = str | Sequence[str] | Sequence[int] | Tensor | Mapping[str, Any]
@@ -21,14 +23,18 @@ Prompt = str | Sequence[str] | Sequence[int] | Tensor | Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Token ids and mask, both (batch, seq). `position_ids` is there only where padding stands on the left."""
+    """Token ids and mask, both (batch, seq). `position_ids` is there only where padding stands on the left.
+
+    `decoder_input_ids` (batch, written) is what an encoder–decoder model has written so far.
+    """
 
     input_ids: Tensor
     attention_mask: Tensor
     position_ids: Tensor | None = None
+    decoder_input_ids: Tensor | None = None
 
     def inputs(self) -> dict[str, Tensor]:
-        named = {"input_ids": self.input_ids, "attention_mask": self.attention_mask, "position_ids": self.position_ids}
+        named = {item.name: getattr(self, item.name) for item in fields(self)}
         return {key: value for key, value in named.items() if value is not None}
 
     def to(self, device: torch.device) -> Batch:
@@ -49,8 +55,7 @@ class Limits:
 
     @classmethod
     def of(cls, model: Any) -> Limits:
-        config = model.config.get_text_config()
-        return cls(model.get_input_embeddings().weight.shape[0], positions_of(config))
+        return cls(vocab_size(model), positions_of(text_config(model)))
 
 
 def positions_of(config: Any) -> int | None:
@@ -70,14 +75,29 @@ def prepare(prompt: Prompt, model: nn.Module, tokenizer: Any = None) -> Batch:
     limits = Limits.of(model)
     batch = _batch(prompt, tokenizer)
     _check(batch, limits)
-    return replace(batch, position_ids=positions_under(batch.attention_mask)).to(_device(model))
+    positions = None if batch.decoder_input_ids is not None else positions_under(batch.attention_mask)
+    return replace(with_start(batch, model), position_ids=positions).to(_device(model))
+
+
+def with_start(batch: Batch, model: Any) -> Batch:
+    """For an encoder–decoder model that has written nothing yet: the token it starts from."""
+    config = getattr(model, "config", None)
+    if batch.decoder_input_ids is not None or not getattr(config, "is_encoder_decoder", False):
+        return batch
+    known = (getattr(config, name, None) for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"))
+    start = next((token for token in known if token is not None), 0)
+    return replace(batch, decoder_input_ids=torch.full((batch.input_ids.shape[0], 1), start))
 
 
 def _batch(prompt: Prompt, tokenizer: Any) -> Batch:
     if isinstance(prompt, Mapping):
         ids = _rows(prompt.get("input_ids"))
-        mask = prompt.get("attention_mask")
-        return Batch(ids, torch.ones_like(ids) if mask is None else _rows(mask, (*INTEGERS, torch.bool)))
+        mask, written = prompt.get("attention_mask"), prompt.get("decoder_input_ids")
+        return Batch(
+            ids,
+            torch.ones_like(ids) if mask is None else _rows(mask, (*INTEGERS, torch.bool)),
+            decoder_input_ids=None if written is None else _rows(written),
+        )
     if isinstance(prompt, str):
         return _encode([prompt], tokenizer)
     if isinstance(prompt, Sequence) and prompt and all(isinstance(text, str) for text in prompt):

@@ -33,6 +33,12 @@ _BY_MODEL_TYPE = {
 }
 
 
+def text_config(model: Any) -> Any:
+    """The config of the part that reads text; None for a module that has none."""
+    config: Any = getattr(model, "config", None)
+    return config.get_text_config() if hasattr(config, "get_text_config") else None
+
+
 def family_of(config: Any) -> ModelFamily:
     """By `model_type`, never by module names: Mistral, Gemma and Llama share those."""
     return _BY_MODEL_TYPE.get(getattr(config, "model_type", ""), ModelFamily.UNKNOWN)

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from .attach import hooks_of_others, hooks_of_ours
-from .batch import Batch
+from .batch import Batch, with_start
+from .calling import answer, asked
 from .run import undisturbed
+from .vocabulary import vocab_size
 
 _PROBE = 8  # tokens of the fixed prompt
 
@@ -55,16 +57,14 @@ class Fingerprint:
 
 def probe(model: Any) -> Batch:
     """The fixed prompt: the first few token ids."""
-    count = min(_PROBE, model.get_input_embeddings().weight.shape[0])
-    ids = torch.arange(count, device=next(model.parameters()).device)[None]
-    return Batch(ids, torch.ones_like(ids))
+    ids = torch.arange(min(_PROBE, vocab_size(model)))[None]
+    return with_start(Batch(ids, torch.ones_like(ids)), model).to(next(model.parameters()).device)
 
 
 def bare_logits(model: Any) -> Tensor:
     """The fixed prompt's logits (1, seq, vocab) from the model alone, without any hook of ours."""
     with undisturbed(model):
-        result: Tensor = model(**probe(model).inputs(), use_cache=False).logits
-    return result
+        return answer(asked(model, probe(model), use_cache=False)())
 
 
 def _bits(tensor: Tensor) -> tuple[Any, ...]:

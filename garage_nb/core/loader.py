@@ -21,8 +21,9 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from ..errors import GarageError, InputError, ModelNotFoundError, UnsupportedModelError, nearest
-from .family import family_of
+from ..errors import GarageError, InputError, ModelNotFoundError, nearest
+from .auto import auto_class
+from .family import family_of, text_config
 
 MODELS = Path(__file__).parent.parent / "showroom" / "models"
 _TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model")
@@ -52,8 +53,8 @@ class ModelLoader:
         """
         _demand_tokenizer(tokenizer)
         if isinstance(source, nn.Module):
-            _demand_config(source)
-            return source, tokenizer, describe(source, getattr(source.config, "name_or_path", "") or "live model")
+            config: Any = getattr(source, "config", None)
+            return source, tokenizer, describe(source, getattr(config, "name_or_path", "") or "live model")
         if not isinstance(source, str | Path):
             raise InputError(
                 f"A model was expected, not {type(source).__name__}.", "Give a name, a folder, or a live model."
@@ -65,13 +66,14 @@ class ModelLoader:
         return model, found, describe(model, name, revision)
 
     def _model(self, name: str, place: str, revision: str | None) -> Any:
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoConfig
 
         options = _from_hub(place, revision)
-        if self.device_map is not None:
-            options["device_map"] = self.device_map
         with _refusing(name), _quiet_when_small(place):
-            model: Any = AutoModelForCausalLM.from_pretrained(
+            config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
+            if self.device_map is not None:
+                options["device_map"] = self.device_map
+            model: Any = auto_class(config).from_pretrained(
                 place, dtype=self.dtype or "auto", use_safetensors=True, trust_remote_code=False, **options
             )
         if self.device_map is not None:
@@ -117,7 +119,7 @@ def locate(name: str) -> str:
 
 
 def describe(model: Any, name: str, revision: str | None = None) -> dict[str, Any]:
-    config = model.config.get_text_config()
+    config = text_config(model)
     first = next(model.parameters())
     return {
         "model_id": name,
@@ -213,13 +215,6 @@ def _quiet_when_small(place: str) -> Iterator[None]:
     finally:
         if small and shown:
             logging.enable_progress_bar()
-
-
-def _demand_config(model: nn.Module) -> None:
-    if getattr(model, "config", None) is None:
-        raise UnsupportedModelError(
-            f"{type(model).__name__} has no config.", "Give a causal language model made by transformers."
-        )
 
 
 def _demand_tokenizer(tokenizer: Any) -> None:

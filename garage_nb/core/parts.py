@@ -1,8 +1,9 @@
 """Part: the one text form of an address inside a model, the same for every family.
 
 `layer_6` is the residual stream leaving block 6, `attention_6` and `ffn_6` what the two halves add to it,
-`ffn_6.neurons` the activations entering the down projection. This file only knows the grammar; which parts a
-model really has, and where they live, is the spec's business (`registry.specs`).
+`ffn_6.neurons` the activations entering the down projection. What mixes tokens without attention (Mamba, RWKV) is
+`mixer_6`. In an encoder–decoder model these are the decoder's; the encoder's begin with `encoder_`. This file only
+knows the grammar; which parts a model really has, and where they live, is the spec's business (`registry.specs`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass, replace
 KINDS = (
     "layer",
     "attention",
+    "cross_attention",
+    "mixer",
     "ffn",
     "gate",
     "layer_norm",
@@ -34,29 +37,37 @@ SYNONYMS = {
     "router": "gate",
     "embed": "embedding",
 }
-PLURAL_UNITS = {"attention": "heads", "ffn": "neurons"}
-SINGLE_UNITS = {"attention": "head", "ffn": "neuron"}
+UNITS = {
+    "attention": {"head": "heads"},
+    "cross_attention": {"head": "heads"},
+    "ffn": {"neuron": "neurons", "expert": "experts"},
+}
+ENCODER = "encoder"
 
 _WORDS = "|".join(sorted((*KINDS, *SYNONYMS), key=len, reverse=True))
 _NUMBER = r"-?[0-9]{1,9}"
-_UNIT = rf"heads|neurons|(?:head|neuron)_{_NUMBER}"
 _ADDRESS = re.compile(
-    rf"(?P<kind>{_WORDS})(?:_(?P<layer>{_NUMBER}))?(?:_(?P<role>[a-z][a-z_]*))?(?:\.(?P<unit>{_UNIT}))?"
+    rf"(?P<stack>{ENCODER}_)?(?P<kind>{_WORDS})(?:_(?P<layer>{_NUMBER}))?(?:_(?P<role>[a-z][a-z0-9_]*))?"
+    rf"(?:\.(?P<unit>[a-z]+)(?:_(?P<index>{_NUMBER}))?)?"
 )
 
 
 @dataclass(frozen=True)
 class Part:
-    """An address: kind, layer (None for parts outside the blocks), role of a norm, unit inside the part."""
+    """An address: kind, layer (None for parts outside the blocks), role, unit inside the part, and whose it is.
+
+    The role tells several of a kind in one block apart: which norm, which of two feed-forward halves.
+    """
 
     kind: str
     layer: int | None = None
     role: str | None = None
     unit: str | None = None
     index: int | None = None
+    stack: str | None = None
 
     def __str__(self) -> str:
-        name = "_".join(str(x) for x in (self.kind, self.layer, self.role) if x is not None)
+        name = "_".join(str(x) for x in (self.stack, self.kind, self.layer, self.role) if x is not None)
         if self.unit is None:
             return name
         return f"{name}.{self.unit}" if self.index is None else f"{name}.{self.unit}_{self.index}"
@@ -76,15 +87,13 @@ def parse(text: str) -> Part | None:
     if match is None:
         return None
     kind = SYNONYMS.get(match["kind"], match["kind"])
-    layer = None if match["layer"] is None else int(match["layer"])
-    unit, index = _unit(match["unit"])
-    if unit is not None and unit not in (PLURAL_UNITS.get(kind), SINGLE_UNITS.get(kind)):
+    unit, index = match["unit"], _number(match["index"])
+    known = UNITS.get(kind, {})
+    if unit is not None and unit not in (known.values() if index is None else known):
         return None
-    return Part(kind, layer, match["role"], unit, index)
+    stack = ENCODER if match["stack"] else None
+    return Part(kind, _number(match["layer"]), match["role"], unit, index, stack)
 
 
-def _unit(text: str | None) -> tuple[str | None, int | None]:
-    if text is None or text in PLURAL_UNITS.values():
-        return text, None
-    unit, _, number = text.partition("_")
-    return unit, int(number)
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from ..errors import HookError, InputError
 from .attach import Attached, demand_fired, sweep
 from .batch import Batch
+from .calling import answer, asked
 from .sites import Read, Tap
 
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
@@ -88,25 +90,33 @@ def read(model: nn.Module, batch: Batch, taps: Iterable[Tap]) -> None:
     demand_fired(attached, wanted)
 
 
+def watched(model: nn.Module, batch: Batch, taps: Iterable[Tap], recorder: AbstractContextManager[Any]) -> None:
+    """One whole pass with `taps` in force, inside `recorder`."""
+    with _own_run(model), Attached(model, taps), recorder:
+        _call(model, batch)
+
+
 def logits(model: nn.Module, batch: Batch, taps: Iterable[Tap] = (), *, last: int = 0) -> Tensor:
     """Logits (batch, seq, vocab) with `taps` in force; only the `last` positions when given and the model can."""
     wanted = list(taps)
     with _own_run(model), Attached(model, wanted) as attached:
-        result: Tensor = _call(model, batch, logits_to_keep=last).logits
+        result = answer(_call(model, batch, logits_to_keep=last))
     demand_fired(attached, wanted)
     return result[:, -last:]
 
 
 def generate(model: Any, batch: Batch, taps: Iterable[Tap] = (), **options: Any) -> Tensor:
-    """transformers' own `generate` with `taps` in force at every step. Returns ids (batch, prompt + new).
+    """transformers' own `generate` with `taps` in force at every step. Returns ids (batch, prompt + new), of an
+    encoder–decoder model (batch, start + new).
 
     Prompts of unlike length must be padded on the left: a continuation of padding is nonsense.
     """
     if not bool(batch.attention_mask[:, -1].all()):
         raise InputError("Prompts of unlike length cannot be continued together.", "Generate from one at a time.")
     with _own_run(model), Attached(model, taps):
-        ids, mask = batch.input_ids, batch.attention_mask
-        result: Tensor = _under_way(model, model.generate, input_ids=ids, attention_mask=mask, **options)
+        given = {name: value for name, value in batch.inputs().items() if name != "position_ids"}
+        run = partial(model.generate, **given, **options)
+        result: Tensor = _under_way(model, run)
     return result
 
 
@@ -132,12 +142,12 @@ def _demand_no_other_pass(model: nn.Module) -> None:
 
 
 def _call(model: nn.Module, batch: Batch, **extra: Any) -> Any:
-    return _under_way(model, model, **batch.inputs(), use_cache=False, **extra)
+    return _under_way(model, asked(model, batch, use_cache=False, **extra))
 
 
-def _under_way(model: nn.Module, run: Callable[..., Any], **inputs: Any) -> Any:
+def _under_way(model: nn.Module, run: Callable[[], Any]) -> Any:
     """While this stands on a thread's stack, that thread is in a pass of `model`."""
-    return run(**inputs)
+    return run()
 
 
 class _Enough(BaseException):

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import EditError, HookError, UnknownPartError, nearest
+from .units import Passing, Unit
 
 Reader = Callable[[Tensor], None]
 Writer = Callable[[Tensor], Tensor]
@@ -20,10 +22,17 @@ Writer = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Site:
-    """What enters or leaves one module. `path` is the module's name as `named_modules()` gives it."""
+    """What enters or leaves one module. `path` is the module's name as `named_modules()` gives it.
+
+    `turn` says which of the calls of one pass is meant, from 0, where a module is called several times; None: every
+    call. The hidden states are `times` what is found there, and of them only `unit` where one is given.
+    """
 
     path: str
     side: Literal["input", "output"] = "output"
+    turn: int | None = None
+    times: float = 1.0
+    unit: Unit | None = None
 
     def __str__(self) -> str:
         return self.path if self.side == "output" else f"input of {self.path}"
@@ -39,10 +48,11 @@ class Read:
 
 @dataclass(frozen=True)
 class Write:
-    """Put what `fn` returns in place of the tensor found at `site`."""
+    """Put what `fn` returns in place of the tensor found at `site`. `said` is the user's name for the place."""
 
     site: Site
     fn: Writer
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,15 @@ class Call:
     fn: Callable[..., Any]
 
 
-Tap = Read | Write | Call
+@dataclass(frozen=True)
+class Watch:
+    """Tell `fn(module, …)` of every call at `site`: its (args, kwargs) at the input, what it returned at the output."""
+
+    site: Site
+    fn: Callable[[nn.Module, Any], None]
+
+
+Tap = Read | Write | Call | Watch
 
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
@@ -111,6 +129,28 @@ def fitting(place: str, before: Tensor, after: object) -> Tensor:
             "Return a tensor of the same shape.",
         )
     return after if after.dtype == before.dtype else after.to(before.dtype)
+
+
+def found(site: Site, passing: Passing) -> Tensor:
+    """The hidden states a site means, of what passes its module."""
+    own = _own(site, passing)
+    return own if site.times == 1 else own * site.times
+
+
+def written(write: Write, passing: Passing) -> Tensor:
+    """All that passes, with what the site means replaced. Entries the edit leaves alone keep their bits."""
+    site, own = write.site, _own(write.site, passing)
+    before = own if site.times == 1 else own * site.times
+    after = fitting(write.said or str(site), before, write.fn(before))
+    if after is before:
+        return passing.hidden
+    if site.times != 1:
+        after = torch.where(after == before, own, after / site.times)
+    return after if site.unit is None else site.unit.with_own(passing, own, after)
+
+
+def _own(site: Site, passing: Passing) -> Tensor:
+    return passing.hidden if site.unit is None else site.unit.own(passing)
 
 
 def entering(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:

@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..core.batch import positions_under
-from ..registry.specs import ModelSpec, PartSpec, PartType
+from ..registry.part_spec import PartSpec, PartType
+from ..registry.specs import ModelSpec
 from .copying import copied
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]

@@ -11,7 +11,8 @@ from ..core.loader import ModelLoader
 from ..core.parts import parse
 from ..errors import InputError
 from ..registry.models import spec_of
-from ..registry.specs import ModelSpec, PartType
+from ..registry.part_spec import PartType
+from ..registry.specs import ModelSpec
 from .copying import copied, demand_weights
 from .hollow import Hollow
 from .part import ContextPart, ExtractedPart, FreePart, PartDescription

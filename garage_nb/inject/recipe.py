@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
-from ..core.sites import Tap, Write, Writer, fitting
+from ..core.sites import Tap, Write
 from ..errors import EditError
-from ..registry.specs import ModelSpec, PartType
+from ..registry.part_spec import PartType
+from ..registry.specs import ModelSpec
 from .edits import Edit
 
 
@@ -72,18 +71,4 @@ def _tap(edit: Edit, spec: ModelSpec) -> Tap:
             f"An edit at {name} would change nothing: the block takes the experts chosen inside, not these logits.",
             "Edit the ffn of the same layer.",
         )
-    return Write(spec.site(name), _on(edit.at, spec.columns(name), edit.writer()))
-
-
-def _on(place: str, columns: slice | None, write: Writer) -> Writer:
-    """Only the columns one head or neuron owns; the rest of the tensor passes untouched."""
-    if columns is None:
-        return write
-
-    def write_columns(hidden: Tensor) -> Tensor:
-        changed = hidden.clone()
-        own = hidden[..., columns]
-        changed[..., columns] = fitting(place, own, write(own))
-        return changed
-
-    return write_columns
+    return Write(spec.site(name), edit.writer(), edit.at)

@@ -1,77 +1,170 @@
-"""Which parts of one model would run in another, worked out from shapes, head layout, positions and vocabulary."""
+"""Which parts of one model would run in another: as they are, with which adapter, or not and why.
+
+Worked out from two specs alone, so both models may long be gone. Every part of both models counts, not the first layer.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from .specs import ModelSpec, PartSpec, PartType
+from ..view.bars import number
+from ..view.cards import Card
+from ..view.shown import Shown
+from .adapters import Judgement, Verdict, judge
+from .part_spec import PartType
+from .specs import ModelSpec
+from .tokens import overlap
+from .traits import HEAD, Sort, sorts
 
-_KIND = {"kind of model": "model_type"}  # same shapes, other formula: a GPT-2 block is not a Llama block
-_MATTERS = {
-    PartType.ATTENTION: {"positions": "rope", **_KIND},
-    PartType.FFN: {"activation": "activation", **_KIND},
-    PartType.LAYER_NORM: _KIND,
-    PartType.GATE: _KIND,
-    PartType.ROTARY_EMB: {"positions": "rope"},
-}
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PAIRS = ("families", "hidden_dims", "layers", "heads", "vocab_sizes")
+Judged = tuple[Sort, Judgement]
+_SHOWN = 3  # reasons of one kind of part; the rest are counted
 
 
-def compare(a: ModelSpec, b: ModelSpec) -> dict[str, Any]:
-    """Both models side by side: `compatible_parts` fit as they are, `reasons` says why the rest do not."""
-    reasons = {kind.value: why for kind in _kinds(a, b) if (why := _misfit(kind, a, b))}
-    return {
+@dataclass(frozen=True)
+class PartFit:
+    """One kind of part in both models. `as_is` counts those that fit as they are, of how many, in either model."""
+
+    part: str
+    verdict: Verdict
+    adapters: tuple[str, ...]
+    reason: str
+    as_is: tuple[tuple[int, int], tuple[int, int]]
+
+    @property
+    def adapter(self) -> str:
+        return ", ".join(self.adapters)
+
+    def __str__(self) -> str:
+        said = [text for text in (self.adapter, self.reason) if text]
+        return ": ".join([self.verdict.value, "\n".join(said)]) if said else self.verdict.value
+
+
+@dataclass(frozen=True, repr=False)
+class Compatibility(Mapping[str, Any], Shown):
+    """Two models side by side, by key, and `parts`: one row for every kind of part in either.
+
+    `compatible_parts` fit as they are, all of them; `reasons` says of every other kind why not.
+    """
+
+    facts: Mapping[str, Any]
+    parts: tuple[PartFit, ...]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.facts[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.facts)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each kind of part: verdict, adapter, reason, and how many fit as they are in either model."""
+        import pandas as pd
+
+        rows = [(row.verdict.value, row.adapter, row.reason, *map(_of, row.as_is)) for row in self.parts]
+        heads = ["verdict", "adapter", "reason", "as it is in a", "as it is in b"]
+        return pd.DataFrame(rows, columns=heads, index=pd.Index([row.part for row in self.parts], name="part"))
+
+    def picture(self) -> Card:
+        facts = {key.replace("_", " "): " · ".join(map(number, self.facts[key])) for key in _PAIRS}
+        facts["tokenizers"] = ", ".join(dict.fromkeys((self.facts["tokenizers"], self.facts["token_overlap"])))
+        verdicts = [row.verdict for row in self.parts]
+        note = ", ".join(f"{verdicts.count(each)} {each.value}" for each in Verdict)
+        title = " · ".join(self.facts["models"])
+        return Card(title, {**facts, **{row.part: str(row) for row in self.parts}}, f"Kinds of parts: {note}.")
+
+
+def compare(a: ModelSpec, b: ModelSpec) -> Compatibility:
+    """Both models side by side, and each kind of part with its verdict."""
+    parts = tuple(_row(kind, a, b) for kind in _kinds(a, b))
+    rows = [row for row in parts if row.part != HEAD]
+    tokenizers, shared = _tokenizers(a, b)
+    facts = {
         "models": (a.model_id, b.model_id),
         "families": (a.family.value, b.family.value),
         "hidden_dims": (a.hidden_dim, b.hidden_dim),
         "layers": (a.num_layers, b.num_layers),
         "heads": (a.num_heads, b.num_heads),
         "vocab_sizes": (a.vocab_size, b.vocab_size),
-        "tokenizers": _tokenizers(a, b),
-        "compatible_parts": [kind.value for kind in _kinds(a, b) if kind.value not in reasons],
-        "reasons": reasons,
+        "tokenizers": tokenizers,
+        "token_overlap": shared,
+        "compatible_parts": [row.part for row in rows if row.verdict is Verdict.AS_IS],
+        "reasons": {row.part: row.reason for row in rows if row.verdict is not Verdict.AS_IS},
     }
+    return Compatibility(facts, parts)
 
 
-def _kinds(a: ModelSpec, b: ModelSpec) -> list[PartType]:
+def _kinds(a: ModelSpec, b: ModelSpec) -> list[str]:
+    """Single heads stand behind attention."""
     present = {part.part_type for spec in (a, b) for part in spec.parts.values()}
-    return [kind for kind in PartType if kind in present]
+    kinds = [kind.value for kind in PartType if kind in present]
+    if any(part.num_heads for spec in (a, b) for part in spec.all_attention_parts()):
+        kinds.insert(kinds.index("attention") + 1, HEAD)
+    return kinds
 
 
-def _misfit(kind: PartType, a: ModelSpec, b: ModelSpec) -> str | None:
-    """Why a part of this type from one model cannot stand in the other; None when it can."""
-    mine, theirs = a.of_type(kind), b.of_type(kind)
+def _row(kind: str, a: ModelSpec, b: ModelSpec) -> PartFit:
+    mine, theirs = sorts(a, kind), sorts(b, kind)
     if not mine or not theirs:
-        return f"{(b if mine else a).model_id} has none"
-    if kind is PartType.FULL_LAYER:
-        inside = (PartType.ATTENTION, PartType.FFN, PartType.LAYER_NORM, PartType.GATE)
-        return next((why for part in inside if part in _kinds(a, b) and (why := _misfit(part, a, b))), None)
-    differing = _differing(_shape(mine[0]), _shape(theirs[0]))
-    if differing:
-        return differing
-    if kind in (PartType.EMBEDDING, PartType.OUTPUT_HEAD) and _tokenizers(a, b) != "same":
-        return f"tokenizers: {_tokenizers(a, b)}"
-    facts = [(label, a.extra_info.get(key), b.extra_info.get(key)) for label, key in _MATTERS.get(kind, {}).items()]
-    return _differing({label: x for label, x, _ in facts}, {label: y for label, _, y in facts})
+        without = b if mine else a
+        return PartFit(kind, Verdict.CANNOT, (), f"{without.model_id} has none", (_count(mine), _count(theirs)))
+    best_of_a = [(sort, min((judge(sort, other) for other in theirs), key=_rank)) for sort in mine]
+    best_of_b = [(sort, min((judge(other, sort) for other in mine), key=_rank)) for sort in theirs]
+    judged = [found for _, found in (*best_of_a, *best_of_b)]
+    return PartFit(
+        part=kind,
+        verdict=max(judged, key=_rank).verdict,
+        adapters=tuple(dict.fromkeys(adapter for found in judged for adapter in found.adapters)),
+        reason=_reason(best_of_a, best_of_b),
+        as_is=(_count(mine, best_of_a), _count(theirs, best_of_b)),
+    )
 
 
-def _shape(part: PartSpec) -> dict[str, Any]:
-    return {
-        "width in": part.input_dim,
-        "width out": part.output_dim,
-        "heads": part.num_heads,
-        "head width": part.head_dim,
-        "key-value heads": part.extra_info.get("num_kv_heads"),
-        "neurons": part.intermediate_dim,
-    }
+def _rank(found: Judgement) -> tuple[int, int, bool]:
+    return found.rank
 
 
-def _differing(a: dict[str, Any], b: dict[str, Any]) -> str | None:
-    rows = [f"{key} {a[key]} and {b[key]}" for key in a if a[key] != b[key]]
-    return ", ".join(rows) or None
+def _count(of: list[Sort], judged: list[Judged] | None = None) -> tuple[int, int]:
+    fitting = sum(sort.count for sort, found in judged or () if found.verdict is Verdict.AS_IS)
+    return fitting, sum(sort.count for sort in of)
 
 
-def _tokenizers(a: ModelSpec, b: ModelSpec) -> str:
+def _reason(a: list[Judged], b: list[Judged]) -> str:
+    """One for all, or each with how many parts of which model it is true of."""
+    reasons = {found.reason for _, found in (*a, *b)}
+    if len(reasons) == 1:
+        return reasons.pop()
+    said = {found.reason for _, found in a}
+    lines = [*_lines(a), *_lines([(sort, found) for sort, found in b if found.reason not in said], b)]
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join([*lines[:_SHOWN], *more])
+
+
+def _lines(judged: list[Judged], among: list[Judged] | None = None) -> Iterator[str]:
+    whole = sum(sort.count for sort, _ in among or judged)
+    counts: dict[str, int] = {}
+    for sort, found in judged:
+        counts[found.reason] = counts.get(found.reason, 0) + sort.count
+    for reason, count in counts.items():
+        yield f"{_of((count, whole))} in {judged[0][0].spec.model_id}: {reason or Verdict.AS_IS.value}"
+
+
+def _of(count: tuple[int, int]) -> str:
+    return f"{count[0]} of {count[1]}"
+
+
+def _tokenizers(a: ModelSpec, b: ModelSpec) -> tuple[str, str]:
+    """In a word, and the shares of tokens in common."""
     mine, theirs = a.extra_info.get("tokenizer"), b.extra_info.get("tokenizer")
     if mine is None or theirs is None:
-        return "unknown"
-    return "same" if mine == theirs else "different"
+        return "unknown", "unknown"
+    shares = dict.fromkeys(map(str, overlap(mine, theirs)))
+    word = "same" if mine["digest"] == theirs["digest"] else "different"
+    return word, f"{' and '.join(shares)} of the tokens shared"

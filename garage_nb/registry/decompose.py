@@ -1,4 +1,4 @@
-"""ModelDecomposer: how a model becomes a spec. The built-in one reads layouts; subclass it to teach something odd."""
+"""ModelDecomposer: how a model becomes a spec. The built-in one probes; subclass it to teach something odd."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import nn
 
 from ..core.sites import module_at
 from ..errors import UnsupportedModelError
-from .families import BY_MODEL_TYPE
-from .layout import catalogue
-from .specs import ModelSpec, PartSpec
+from .part_spec import PartSpec
+from .probe.catalogue import probe
+from .specs import ModelSpec
 
 
 class ModelDecomposer(ABC):
@@ -30,17 +30,17 @@ class ModelDecomposer(ABC):
         return module_at(model, part.module_path)
 
 
-class LayoutDecomposer(ModelDecomposer):
-    """Opens the families whose layout is written down."""
+class ProbeDecomposer(ModelDecomposer):
+    """Opens whatever runs on token ids, by watching it."""
 
     def detect(self, model: Any) -> bool:
-        return _model_type(model) in BY_MODEL_TYPE
+        return isinstance(model, nn.Module)
 
     def decompose(self, model: Any, model_id: str) -> ModelSpec:
-        return catalogue(model, model_id, BY_MODEL_TYPE[_model_type(model)])
+        return probe(model, model_id)
 
 
-_DECOMPOSERS: list[ModelDecomposer] = [LayoutDecomposer()]
+_DECOMPOSERS: list[ModelDecomposer] = [ProbeDecomposer()]
 _SPECS: WeakKeyDictionary[nn.Module, ModelSpec] = WeakKeyDictionary()
 
 
@@ -50,13 +50,11 @@ def teach(decomposer: ModelDecomposer) -> None:
 
 
 def decomposer_for(model: Any) -> ModelDecomposer:
+    """The first that knows the model. UnsupportedModelError for what is no module at all."""
     for decomposer in _DECOMPOSERS:
         if decomposer.detect(model):
             return decomposer
-    raise UnsupportedModelError(
-        f"{type(model).__name__} ({_model_type(model) or 'no model_type'}) is not among the families opened so far.",
-        f"Opened: {', '.join(BY_MODEL_TYPE)}. Teach another with a ModelDecomposer.",
-    )
+    raise UnsupportedModelError(f"{type(model).__name__} is no model.", "Give a torch module that reads token ids.")
 
 
 def spec_of(model: Any, model_id: str = "") -> ModelSpec:
@@ -65,12 +63,7 @@ def spec_of(model: Any, model_id: str = "") -> ModelSpec:
     if known is not None and model_id in ("", known.model_id):
         return known
     decomposer = decomposer_for(model)
-    name = model_id or getattr(model.config, "name_or_path", "") or type(model).__name__
+    name = model_id or getattr(getattr(model, "config", None), "name_or_path", "") or type(model).__name__
     spec = decomposer.decompose(model, name)
     _SPECS[model] = spec
     return spec
-
-
-def _model_type(model: Any) -> str:
-    config = getattr(model, "config", None)
-    return str(getattr(config.get_text_config(), "model_type", "")) if config is not None else ""

@@ -8,8 +8,8 @@ from typing import Any
 from ..core.fingerprint import Fingerprint
 from ..core.loader import ModelLoader
 from .decompose import spec_of
-from .models import tokenizer_fingerprint
 from .specs import ModelSpec
+from .tokens import tokenizer_fingerprint
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""ModelSpec and PartSpec: what the catalogue knows of a model, as values that serialise to JSON.
+"""ModelSpec: what the catalogue knows of a model, as a value that serialises to JSON.
 
 `ModelSpec.name` is the one door for names: garage addresses, synonyms, negative layers, raw module paths and
 TransformerLens' names all come out as one catalogue name. `ModelSpec.site` says where that name is read and written.
@@ -8,62 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from enum import Enum
 from typing import Any
 
 from ..core.family import ModelFamily
-from ..core.parts import PLURAL_UNITS, SYNONYMS, Part, parse
+from ..core.parts import UNITS, Part, parse
 from ..core.sites import Site
-from ..errors import UnknownPartError, nearest
+from ..core.units import Columns, Expert, Unit
+from ..errors import UnavailablePartError, UnknownPartError, nearest
 from .foreign import from_transformer_lens
-
-
-class PartType(str, Enum):
-    """What a part is. `PartType("self_attention")`, `"mlp"` and `"lm_head"` are understood."""
-
-    EMBEDDING = "embedding"
-    POSITION_EMBEDDING = "position_embedding"
-    ATTENTION = "attention"
-    FFN = "ffn"
-    LAYER_NORM = "layer_norm"
-    OUTPUT_HEAD = "output_head"
-    ROTARY_EMB = "rotary_emb"
-    GATE = "gate"
-    FULL_LAYER = "full_layer"
-
-    @classmethod
-    def _missing_(cls, value: object) -> PartType | None:
-        kind = SYNONYMS.get(str(value), str(value))
-        wanted = "full_layer" if kind == "layer" else kind
-        return next((member for member in cls if member.value == wanted), None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartSpec:
-    """One part. `module_path` is the module itself; dims are widths of hidden states in and out.
-
-    `extra_info` may hold "contribution" (the path whose output is what the part adds to the residual stream, when
-    that is not the module's own output) and "projection" (the last one inside; heads or neurons enter it).
-    """
-
-    part_type: PartType
-    layer_idx: int | None
-    module_path: str
-    input_dim: int
-    output_dim: int
-    num_heads: int | None = None
-    head_dim: int | None = None
-    intermediate_dim: int | None = None
-    extra_info: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def read_at(self) -> str:
-        """Path of the module whose output is what the part adds to the residual stream."""
-        return str(self.extra_info.get("contribution", self.module_path))
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> PartSpec:
-        return cls(**{**data, "part_type": PartType(data["part_type"])})
+from .part_spec import PartSpec, PartType, Proof
+from .report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +33,7 @@ class ModelSpec:
     max_seq_len: int | None
     parts: dict[str, PartSpec]
     module_paths: tuple[str, ...] = ()
+    proofs: tuple[Proof, ...] = ()
     extra_info: dict[str, Any] = field(default_factory=dict)
 
     def get_attention(self, layer: int) -> PartSpec:
@@ -136,24 +91,34 @@ class ModelSpec:
         return list(dict.fromkeys(chosen))
 
     def site(self, name: str) -> Site:
-        """Where the tensor of a part is: what leaves it, or for heads and neurons what enters its last projection."""
+        """Where the tensor of a part is: what leaves it, or for heads and neurons what enters its last projection.
+
+        UnavailablePartError for a part that cannot be read or changed, with the reason.
+        """
         found = self.name(name)
         address = parse(found)
         if address is None:
             return Site(found)
         part = self.parts[str(address.whole)]
-        if address.unit is not None:
-            return Site(part.extra_info["projection"], "input")
-        return Site(part.read_at)
+        if part.unavailable:
+            raise UnavailablePartError(f"{found} of {self.model_id} is n/a: {part.unavailable}.", _INSTEAD)
+        turn = part.extra_info.get("turn")
+        if address.unit is None:
+            return Site(part.read_at, turn=turn, times=part.extra_info.get("times", 1.0))
+        if address.unit.startswith("expert"):
+            return Site(part.extra_info["experts"], turn=turn, unit=_unit(address, part))
+        turn = part.extra_info.get("projection_turn")
+        return Site(part.extra_info["projection"], "input", turn, unit=_unit(address, part))
 
-    def columns(self, name: str) -> slice | None:
-        """The columns of that tensor a single head or neuron owns; None when the name means all of them."""
-        address = parse(self.name(name))
-        if address is None or address.index is None:
-            return None
-        width = self.parts[str(address.whole)].head_dim if address.unit == "head" else 1
-        assert width is not None
-        return slice(address.index * width, (address.index + 1) * width)
+    def report(self) -> Report:
+        """What was proved of every block when the model was opened, and what is n/a and why."""
+        missing = {name: part.unavailable for name, part in self.parts.items() if part.unavailable}
+        return Report(self.model_id, self.proofs, missing)
+
+    def available(self, part_type: PartType | None = None) -> list[str]:
+        """Names of the parts that can be read and changed."""
+        parts = self.parts.items()
+        return [name for name, part in parts if not part.unavailable and part_type in (None, part.part_type)]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -165,8 +130,10 @@ class ModelSpec:
         if unknown:
             raise TypeError(f"unknown fields {sorted(unknown)}")
         parts = {name: PartSpec.from_json(part) for name, part in data["parts"].items()}
+        proofs = tuple(Proof(**proof) for proof in data["proofs"])
         paths = tuple(data["module_paths"])
-        return cls(**{**data, "family": ModelFamily(data["family"]), "parts": parts, "module_paths": paths})
+        known = {"family": ModelFamily(data["family"]), "parts": parts, "module_paths": paths, "proofs": proofs}
+        return cls(**{**data, **known})
 
     def _one(self, text: str) -> list[str]:
         if text == "all":
@@ -182,8 +149,13 @@ class ModelSpec:
     def _matching(self, text: str) -> list[str]:
         """`attention_*`, `layer_norm_*`, `ffn_*.neurons`: a kind, and what to read inside each."""
         stem, _, unit = text.partition(".")
-        kind = SYNONYMS.get(stem.rstrip("_*"), stem.rstrip("_*"))
-        names = [name for name in self.parts if (address := parse(name)) is not None and address.kind == kind]
+        wanted = parse(stem.rstrip("_*"))
+        names = [
+            name
+            for name in self.parts
+            if wanted is not None and (address := parse(name)) is not None
+            if (address.kind, address.stack) == (wanted.kind, wanted.stack) and wanted.layer in (None, address.layer)
+        ]
         if not names:
             raise UnknownPartError(
                 f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}."
@@ -206,16 +178,23 @@ class ModelSpec:
         address = parse(text)
         if address is None:
             return None
-        if address.layer is not None and -self.num_layers <= address.layer < 0:
-            address = address.at(address.layer + self.num_layers)
+        layers = self._layers(address.stack)
+        if address.layer is not None and -layers <= address.layer < 0:
+            address = address.at(address.layer + layers)
         owner = self.parts.get(str(address.whole))
         return None if owner is None else self._with_unit(address, owner)
+
+    def _layers(self, stack: str | None) -> int:
+        """How many blocks the stack has that an address belongs to."""
+        if stack is None:
+            return self.num_layers
+        return sum(name.startswith(f"{stack}_layer_") and name[-1].isdigit() for name in self.parts)
 
     def _with_unit(self, address: Part, owner: PartSpec) -> str | None:
         if address.unit is None:
             return str(address)
-        count = owner.num_heads if owner.part_type is PartType.ATTENTION else owner.intermediate_dim
-        if "projection" not in owner.extra_info or count is None:
+        count = owner.count_of(address.unit)
+        if count is None:
             return None
         if address.index is None:
             return str(address)
@@ -224,14 +203,34 @@ class ModelSpec:
 
     def _by_path(self, text: str) -> str | None:
         """The part at a module's path, unless the part is read elsewhere: then the path means the module itself."""
-        own = (name for name, part in self.parts.items() if part.module_path == text and part.read_at == text)
+        own = (
+            name
+            for name, part in self.parts.items()
+            if part.module_path == text == part.read_at and not {"turn", "times"} & part.extra_info.keys()
+        )
         return next(own, None) or (text if text in self.module_paths else None)
 
     def _sayable(self) -> list[str]:
         units = [
-            f"{name}.{unit}" for name, part in self.parts.items() if (unit := PLURAL_UNITS.get(part.part_type.value))
+            f"{name}.{unit}"
+            for name, part in self.parts.items()
+            for unit in UNITS.get(part.part_type.value, {}).values()
+            if part.count_of(unit)
         ]
         return [*self.parts, *units, *self.module_paths]
 
     def _stems(self) -> str:
         return ", ".join(dict.fromkeys(address.kind for name in self.parts if (address := parse(name)) is not None))
+
+
+_INSTEAD = "Read the whole layer, or a module inside by its path; `spec.report()` says what was proved."
+
+
+def _unit(address: Part, part: PartSpec) -> Unit | None:
+    if address.index is None:
+        return None
+    if address.unit == "expert":
+        return Expert(address.index)
+    width = part.head_dim if address.unit == "head" else 1
+    assert width is not None
+    return Columns(address.index * width, (address.index + 1) * width)

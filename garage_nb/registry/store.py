@@ -1,67 +1,112 @@
-"""Spec files: one JSON file per model id, written whole or not at all, with a checksum that is checked on reading."""
+"""Spec files: one JSON file a key, written whole or not at all, with a checksum that is checked on reading.
+
+Reading changes nothing on disk. Writing never destroys what it cannot read: the bytes of a damaged file are copied to
+`.damaged`, `.damaged-2`, … before the new record takes its place.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
-import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+from uuid import uuid4
 
 from ..errors import SpecFileError
 from .specs import ModelSpec
 
-SCHEMA = 1
+SCHEMA = 3
+_A_DAY = 86_400  # seconds; no writer takes that long, so an older temporary file belongs to one that was killed
+
+
+class Key(NamedTuple):
+    """What a spec is filed under: any text, and what kind of name that text is (`id`, `anatomy`)."""
+
+    kind: str
+    text: str
 
 
 class SpecStore:
-    """Specs in a folder. File names are hashes of the id, so no id can leave the folder or share a file."""
+    """Specs in a folder. File names are hashes of the key, so no key can leave the folder or share a file."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder) if folder is not None else default_folder()
 
-    def path(self, model_id: str) -> Path:
-        return self.folder / f"{_digest(model_id)[:32]}.json"
+    def path(self, key: Key) -> Path:
+        """Versions with different schemas keep different files, so neither takes the other's for damaged."""
+        return self.folder / f"{_digest(ascii((SCHEMA, *key)))[:32]}.json"
 
-    def save(self, spec: ModelSpec) -> Path:
-        """Write beside and rename. A damaged file that stood there is kept as `.damaged`."""
-        path = self.path(spec.model_id)
-        body = spec.to_json()
-        record = {"schema": SCHEMA, "model_id": spec.model_id, "sha256": _digest(_canonical(body)), "spec": body}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._set_damaged_aside(spec.model_id)
-        _replace(path, json.dumps(record, indent=1))
+    def save(self, key: Key, spec: ModelSpec) -> Path:
+        """File `spec`; a file that says the same already is left alone.
+
+        SpecFileError when that cannot be done: then every file is as it was.
+        """
+        path = self.path(key)
+        try:
+            with suppress(FileExistsError):  # a file in the folder's place: opening says so in clearer words
+                self.folder.mkdir(parents=True, exist_ok=True)
+            self._put(path, key, _encoded(key, spec))
+        except OSError as error:
+            raise SpecFileError(
+                f"The spec of {spec.model_id!r} cannot be written: {_reason(error)}: {path}",
+                "No spec file was changed. Repair that, or name another folder with cache_dir or GARAGE_NB_CACHE.",
+            ) from error
         return path
 
-    def load(self, model_id: str) -> ModelSpec | None:
-        """The stored spec, None when there is none. SpecFileError when the file is damaged; the file is left alone."""
-        path = self.path(model_id)
-        if not path.exists():
-            return None
+    def load(self, key: Key) -> ModelSpec | None:
+        """The spec filed under `key`; None when there is none, or none that can be trusted."""
+        with suppress(SpecFileError):
+            return self.read(key)
+        return None
+
+    def read(self, key: Key) -> ModelSpec | None:
+        """As `load`, but SpecFileError, which says where the file is, for one that is there and cannot be trusted."""
+        path = self.path(key)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            spec = ModelSpec.from_json(record["spec"])
-            whole = record["schema"] == SCHEMA and record["sha256"] == _digest(_canonical(record["spec"]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            whole = False
-        if not whole or spec.model_id != model_id:
+            raw = _bytes_of(path)
+        except OSError as error:
             raise SpecFileError(
-                f"The spec file of {model_id!r} is damaged: {path}",
-                "Register the model again; the damaged file is kept.",
+                f"The spec file of {key.text!r} cannot be read: {_reason(error)}: {path}",
+                "Let this user read it or move it away, then register the model again.",
+            ) from error
+        spec = None if raw is None else _spec_in(raw, key)
+        if raw is not None and spec is None:
+            raise SpecFileError(
+                f"The spec file of {key.text!r} is damaged: {path}",
+                f"Register the model again; the damaged file is kept beside it as {_aside(path).name}.",
             )
         return spec
 
-    def ids(self) -> list[str]:
-        """The ids of all files that can be read, sorted."""
-        return sorted(found for path in self.folder.glob("*.json") if (found := _id_in(path)) is not None)
+    def keys(self) -> list[Key]:
+        """The keys of all files that can be trusted, sorted."""
+        return sorted(key for path in self.folder.glob("*.json") if (key := self._key_at(path)) is not None)
 
-    def _set_damaged_aside(self, model_id: str) -> None:
+    def _key_at(self, path: Path) -> Key | None:
+        with suppress(OSError):
+            found = _opened(_bytes_of(path) or b"")
+            return found[0] if found is not None and self.path(found[0]) == path else None
+        return None
+
+    def _put(self, path: Path, key: Key, new: bytes) -> None:
+        """A reader meets the old file or the new one, both whole, and there is never a moment without one."""
+        old = _bytes_of(path)
+        if old == new:
+            return
+        _sweep(self.folder)
+        temporary = path.with_suffix(f".{uuid4().hex}.tmp")
+        _write(temporary, new)
         try:
-            self.load(model_id)
-        except SpecFileError:
-            path = self.path(model_id)
-            os.replace(path, path.with_suffix(".damaged"))
+            if old is not None and _spec_in(old, key) is None:
+                _keep_aside(path, old)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _settle(self.folder)
 
 
 def default_folder() -> Path:
@@ -71,28 +116,82 @@ def default_folder() -> Path:
     return Path(own) if own else Path(base) / "garage_nb" / "specs"
 
 
-def _id_in(path: Path) -> str | None:
+def _encoded(key: Key, spec: ModelSpec) -> bytes:
+    body = spec.to_json()
+    record = {"schema": SCHEMA, "key": key, "sha256": _digest(json.dumps(body)), "spec": body}
+    # Not as \\u escapes: JSON would give two lone surrogates back as the one character they are halves of.
+    return json.dumps(record, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _opened(raw: bytes) -> tuple[Key, ModelSpec] | None:
+    """Key and spec of a whole record of this schema, None for any other bytes."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["model_id"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        record = json.loads(raw.decode("utf-8", "surrogatepass"))
+        whole = record["schema"] == SCHEMA and record["sha256"] == _digest(json.dumps(record["spec"]))
+        return (Key(*map(str, record["key"])), ModelSpec.from_json(record["spec"])) if whole else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+def _spec_in(raw: bytes, key: Key) -> ModelSpec | None:
+    """The spec, when these bytes are a whole record filed under this very key."""
+    found = _opened(raw)
+    return found[1] if found is not None and found[0] == key else None
+
+
+def _bytes_of(path: Path) -> bytes | None:
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _keep_aside(path: Path, raw: bytes) -> None:
+    """A copy: a rename could carry off the good file that another process has put there meanwhile."""
+    while True:
+        with suppress(FileExistsError):
+            return _write(_aside(path), raw)
+
+
+def _aside(path: Path) -> Path:
+    """The first name that is free."""
+    names = itertools.chain([".damaged"], (f".damaged-{number}" for number in itertools.count(2)))
+    return next(aside for name in names if not (aside := path.with_suffix(name)).exists())
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed writers left; never worth failing for."""
+    for path in folder.glob("*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _A_DAY:
+                path.unlink()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file, on the disk when this returns and gone when it fails. FileExistsError when there is one."""
+    file = open(path, "xb")  # noqa: SIM115 - closed before it is removed, as Windows demands; the umask sets its mode
+    try:
+        with file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        path.unlink(missing_ok=True)
         raise
 
 
-def _canonical(body: Any) -> str:
-    return json.dumps(body, sort_keys=True, separators=(",", ":"))
+def _settle(folder: Path) -> None:
+    """Put the new name itself on the disk. Windows and some network disks cannot; the file is whole there too."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _digest(text: str) -> str:

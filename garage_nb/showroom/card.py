@@ -19,7 +19,7 @@ class Card:
 
     `depth`: n, and domain -> one number a block under `drops` (accuracy lost without the block) and `lens`
     (accuracy read off after it). `gate` lists why layer experiments on this model would mislead; empty is good.
-    `seconds` are by the clock, with whatever else the machine had to do.
+    `seconds` are of processor time, all threads together.
     """
 
     name: str
@@ -59,7 +59,7 @@ def _origin(card: Card) -> list[str]:
     return [
         f"{card.name}: {card.about}",
         f"{card.parameters:,} parameters, {recipe['steps']:,} steps, {card.tokens / 1e6:.1f}M tokens, "
-        f"{card.seconds / 60:.0f} minutes, seed {recipe['seed']}",
+        f"{card.seconds / 60:.0f} processor minutes, seed {recipe['seed']}",
         f"answer loss {_thinned(card.curve)}",
         f"corpus {card.corpus_hash}, tokenizer {card.tokenizer_hash}; "
         f"the same seed gives these accuracies within {card.reproduces_within:.0%}",

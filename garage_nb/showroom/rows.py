@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from . import corpus
+from .recipes import Shares
 from .tokenizer import BOS, EOS, NEWLINE
 
 STEPS_PER_POOL = 500
@@ -41,13 +42,13 @@ class Pool:
     starts: NDArray[np.int64]  # where an item begins, far enough from the end for a whole row
 
 
-def batch(tokenizer: Tokenizer, shares: tuple[tuple[str, float], ...], *, tokens: int, seed: int, step: int) -> Batch:
-    """`tokens` ids in rows of 64 or 128, the domains drawn by `shares`."""
+def batch(tokenizer: Tokenizer, shares: Shares, *, tokens: int, seed: int, step: int) -> Batch:
+    """`tokens` ids in rows of 64 or 128, their sources drawn by `shares`."""
     rng = Random(f"rows/{seed}/{step}")
     length = rng.choices(LENGTHS, LENGTH_WEIGHTS)[0]
-    domains = rng.choices([name for name, _ in shares], [share for _, share in shares], k=tokens // length)
+    sources = rng.choices(shares, [share.weight for share in shares], k=tokens // length)
     epoch = step // STEPS_PER_POOL
-    rows = [_row(_pool(tokenizer, domain, seed, epoch), rng, length - 1) for domain in domains]
+    rows = [_row(_pool(tokenizer, of.domain, of.level, seed, epoch), rng, length - 1) for of in sources]
     ids = np.full((len(rows), length), tokenizer.token_to_id(BOS), dtype=np.int64)
     answers = np.zeros((len(rows), length), dtype=np.bool_)
     for place, (row_ids, row_answers) in enumerate(rows):
@@ -65,8 +66,8 @@ def _row(pool: Pool, rng: Random, length: int) -> tuple[NDArray[np.int64], NDArr
 
 
 @lru_cache(maxsize=16)
-def _pool(tokenizer: Tokenizer, domain: str, seed: int, epoch: int) -> Pool:
-    stream = corpus.stream(domain, split="train", seed=f"{seed}/{epoch}")
+def _pool(tokenizer: Tokenizer, domain: str, level: str, seed: int, epoch: int) -> Pool:
+    stream = corpus.stream(domain, split="train", level=level, seed=f"{seed}/{epoch}")
     drawn = list(islice(stream, ITEMS_PER_POOL))
     rng = Random(f"ends/{domain}/{seed}/{epoch}")
     eos, newline = map(tokenizer.get_vocab().__getitem__, (EOS, NEWLINE))

@@ -57,11 +57,11 @@ def train(recipe: Recipe, *, work: Path, models: Path = MODELS, until: int | Non
     _resume(run, work / recipe.name)
     last = recipe.steps if until is None else until
     for step in tqdm(range(run.step, last), initial=run.step, total=last, desc=recipe.name, mininterval=1):
-        began = time.perf_counter()
+        began = time.process_time()
         batch = rows.batch(tokenizer, recipe.shares, tokens=recipe.batch_tokens, seed=recipe.seed, step=step)
         run.recent.append(_learn(run, batch))
         run.step = step + 1
-        run.seconds += time.perf_counter() - began
+        run.seconds += time.process_time() - began
         _record(run, work / recipe.name, last)
     return run
 

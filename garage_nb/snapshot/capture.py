@@ -44,7 +44,7 @@ class SnapshotCapture:
         wanted = self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
         padding = batch.padding
-        shots = {label: _Shot(padding, self.spec.columns(name), keep, tau) for label, name in wanted.items()}
+        shots = {label: _Shot(padding, keep, tau) for label, name in wanted.items()}
         taps: list[Tap] = [Read(self.spec.site(name), shots[label]) for label, name in wanted.items()]
         edits = list(under)
         read(self.model, batch, [*edits, *taps])
@@ -73,16 +73,15 @@ class SnapshotCapture:
 class _Shot:
     """One place during one pass."""
 
-    def __init__(self, padding: Tensor | None, columns: slice | None, keep: bool, tau: float) -> None:
-        self.padding, self.columns, self.keep, self.tau = padding, columns, keep, tau
+    def __init__(self, padding: Tensor | None, keep: bool, tau: float) -> None:
+        self.padding, self.keep, self.tau = padding, keep, tau
         self.hidden: Tensor | None = None
 
     def __call__(self, hidden: Tensor) -> None:
-        own = hidden if self.columns is None else hidden[..., self.columns]
-        self.row = reduce(rows_of(own, self.padding), self.tau)
-        self.shape, self.dtype = tuple(own.shape), own.dtype
+        self.row = reduce(rows_of(hidden, self.padding), self.tau)
+        self.shape, self.dtype = tuple(hidden.shape), hidden.dtype
         if self.keep:
-            self.hidden = own.detach().clone()  # some blocks write into their output afterwards
+            self.hidden = hidden.detach().clone()  # some blocks write into their output afterwards
 
     def snapshot(self, name: str, statistics: Statistics) -> Snapshot:
         return Snapshot(name, statistics, self.shape, str(self.dtype).removeprefix("torch."), self.hidden)

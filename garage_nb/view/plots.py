@@ -45,7 +45,7 @@ def line(
     ax = axes(ax)
     ax.plot(range(len(names)), values, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
     if min(values) >= 0:
-        ax.set_ylim(bottom=0)  # amounts are read by their height
+        ax.set_ylim(bottom=0, auto=True)  # amounts are read by their height; a second line may be higher
     every = max(1, len(names) // 12)
     ax.set_xticks(range(0, len(names), every), [shorten(place) for place in names[::every]], parse_math=False)
     if len(names) > 6:

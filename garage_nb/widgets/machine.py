@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.parts import parse
-from ..registry.specs import ModelSpec, PartSpec, PartType
+from ..registry.part_spec import PartSpec, PartType
+from ..registry.specs import ModelSpec
 
 # Left to right. What leaves a branch (post norms) stands next to the branch, what enters it next to the residual.
 ATTENTION, ATTENTION_POST, ATTENTION_NORM, RESIDUAL, FFN_NORM, FFN_POST, GATE, FFN = range(8)
@@ -20,6 +21,8 @@ COLUMN = {
     PartType.POSITION_EMBEDDING: ATTENTION,
     PartType.ROTARY_EMB: ATTENTION,
     PartType.ATTENTION: ATTENTION,
+    PartType.CROSS_ATTENTION: ATTENTION,
+    PartType.MIXER: ATTENTION,
     PartType.LAYER_NORM: RESIDUAL,
     PartType.GATE: GATE,
     PartType.FFN: FFN,
@@ -55,9 +58,14 @@ class Row:
 
 
 def rows(spec: ModelSpec) -> list[Row]:
-    """The drawing, input first: one row a layer (a second where a column is taken), one for each part outside them."""
+    """The drawing, input first: one row a layer (a second where a column is taken), one for each part outside them.
+
+    Norms inside attention, of queries and keys, are left out: they are parts by name, but not of the stream.
+    """
     drawn: list[Row] = []
     for name, part in spec.parts.items():
+        if part.extra_info.get("place") == "inside":
+            continue
         place = Place(name, part.part_type.value, _column(name, part), _figures(part), f"{name}: {_words(part)}")
         if drawn and drawn[-1].has_room(part.layer_idx, place.column):
             drawn[-1] = drawn[-1].beside(place)
@@ -79,13 +87,14 @@ def _column(name: str, part: PartSpec) -> int:
 
 
 def _figures(part: PartSpec) -> str:
-    if part.part_type is PartType.ATTENTION and part.num_heads and part.head_dim:
+    if part.part_type in (PartType.ATTENTION, PartType.CROSS_ATTENTION) and part.num_heads and part.head_dim:
         return f"{part.num_heads} × {part.head_dim}"
     return str(part.intermediate_dim or "") if part.part_type is PartType.FFN else ""
 
 
 def _words(part: PartSpec) -> str:
-    return WORDS[part.part_type](part)
+    words = WORDS[part.part_type](part)
+    return f"{words}; n/a: {part.unavailable}" if part.unavailable else words
 
 
 def _attention(part: PartSpec) -> str:
@@ -116,6 +125,8 @@ WORDS: dict[PartType, Callable[[PartSpec], str]] = {
     PartType.POSITION_EMBEDDING: lambda part: f"{part.input_dim} positions to {part.output_dim} wide",
     PartType.ROTARY_EMB: lambda part: f"turns queries and keys by position, heads of {part.output_dim}",
     PartType.ATTENTION: _attention,
+    PartType.CROSS_ATTENTION: _attention,
+    PartType.MIXER: lambda part: f"mixes tokens without attention, {part.output_dim} wide",
     PartType.LAYER_NORM: _norm,
     PartType.GATE: lambda part: f"chooses among {part.output_dim} experts",
     PartType.FFN: _ffn,

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from garage_nb.answers.comparison import Comparison
-from garage_nb.answers.fit import Fit
 from garage_nb.errors import InputError
 from garage_nb.garage import Garage
+from garage_nb.registry.compare import Compatibility
 from tests.families import tiny
 
 PROMPT = "The capital of France is"
@@ -62,9 +62,9 @@ def test_a_model_beside_itself_says_which_one_is_tuned_and_keeps_both_columns(sh
 def test_two_models_without_a_prompt_are_compared_part_by_part(shop: Garage) -> None:
     same, other = shop.compare("showroom"), shop.compare(tiny("llama"))
 
-    assert isinstance(same, Fit)
-    assert {"attention", "ffn", "embedding"} <= set(same.compatible_parts)
-    assert other.compatible_parts == []
+    assert isinstance(same, Compatibility)
+    assert {"attention", "ffn", "embedding"} <= set(same["compatible_parts"])
+    assert other["compatible_parts"] == []
 
 
 def test_other_tokens_are_refused(shop: Garage) -> None:

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from garage_nb.core.batch import prepare
 from garage_nb.core.loader import ModelLoader, embedded, quick_load
-from garage_nb.errors import GarageError, InputError, ModelNotFoundError, UnsupportedModelError
+from garage_nb.errors import GarageError, InputError, ModelNotFoundError
 from tests.families import tiny
 from tests.restored import left_as_it_was, logits_of
 
@@ -176,5 +176,11 @@ def test_options_that_make_no_sense(options: dict[str, str], message: str) -> No
     refused("anything", InputError, message, **options)
 
 
-def test_a_module_without_a_config() -> None:
-    refused(nn.Linear(2, 2), UnsupportedModelError, "Linear has no config")
+def test_a_module_without_a_config_is_taken_as_it_is() -> None:
+    module = nn.Linear(2, 2)
+
+    model, tokenizer, info = ModelLoader().load(module)
+
+    assert model is module
+    assert tokenizer is None
+    assert (info["model_id"], info["model_type"], info["total_params"]) == ("live model", "", 6)

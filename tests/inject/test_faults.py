@@ -104,6 +104,7 @@ def test_a_capture_that_fails(case: str) -> None:
 
 
 def test_a_model_that_fails_itself_is_left_as_it_was(gpt2: Any) -> None:
+    SnapshotCapture(gpt2)  # opened before it fails
     handle = gpt2.transformer.h[2].register_forward_pre_hook(lambda module, args: 1 / 0)
     hooks = hooks_on(gpt2)
 

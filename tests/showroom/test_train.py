@@ -10,7 +10,7 @@ import torch
 from garage_nb.errors import InputError
 from garage_nb.showroom import checkpoint, floor, items
 from garage_nb.showroom.evaluate import exercises, greedy, score
-from garage_nb.showroom.recipes import Recipe, recipe
+from garage_nb.showroom.recipes import Recipe, Share, recipe
 from garage_nb.showroom.rows import batch
 from garage_nb.showroom.tokenizer import build
 from garage_nb.showroom.train import export, train
@@ -76,7 +76,7 @@ def test_a_specialist_starts_from_its_general_model(tmp_path: Path) -> None:
 
 def test_rows_are_full_and_weigh_answers() -> None:
     tokenizer = build()
-    drawn = batch(tokenizer, (("sorting", 1.0),), tokens=1024, seed=0, step=0)
+    drawn = batch(tokenizer, (Share("sorting", 1.0),), tokens=1024, seed=0, step=0)
     text = tokenizer.decode(drawn.ids[0].tolist(), skip_special_tokens=False)
 
     assert drawn.ids.size == 1024
@@ -88,7 +88,7 @@ def test_rows_are_full_and_weigh_answers() -> None:
 
 def test_the_miniature_learns(tmp_path: Path) -> None:
     """A minute of the real trainer: two layers, three domains."""
-    shares = (("sorting", 1.0), ("brackets", 1.0), ("stories", 1.0))
+    shares = (Share("sorting", 1.0), Share("brackets", 1.0), Share("stories", 1.0))
     run = train(replace(LLAMA, layers=2, steps=300, shares=shares), work=tmp_path)
     learned = score(greedy(run.model), exercises(build(), items("sorting", n=200)))
 

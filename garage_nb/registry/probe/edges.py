@@ -1,0 +1,73 @@
+"""Below the first block and above the last: embeddings, rotary, the final norm, the head."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ...core.vocabulary import input_embedding
+from .flow import Flow
+from .stacks import Stack
+from .sums import is_norm
+from .tape import Call
+
+_POSITION = re.compile(r"pos|wpe", re.IGNORECASE)
+_ROTARY = re.compile(r"rotary|rope", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Calls, None where the model makes none. `norms` holds those between embedding and first block."""
+
+    embedding: Call | None
+    position: Call | None
+    rotary: Call | None
+    norms: tuple[Call, ...]
+    final_norm: Call | None
+    head: Call | None
+
+
+def edges(model: Any, flow: Flow, stack: Stack) -> Edges:
+    first, last = stack.calls[0], stack.calls[-1]
+    table, head = input_embedding(model), _head(model)
+    below = [call for call in flow.tape.calls if call.began < first.began and call.left is not None]
+    assert first.entered is not None
+    leading = flow.leading_to(first.entered, (), 0)
+    looked_up = [call for call in below if call.left in leading and not any(call.module.children())]
+    return Edges(
+        embedding=next((call for call in below if _looks_up(call.module, table)), None),
+        position=next((call for call in looked_up if not _looks_up(call.module, table) and _is_position(call)), None),
+        rotary=next((call for call in flow.tape.calls if _ROTARY.search(type(call.module).__name__)), None),
+        norms=tuple(call for call in looked_up if is_norm(call.module)),
+        final_norm=_final_norm(flow, last),
+        head=next((call for call in flow.tape.calls if call.module is head and call.began > last.ended), None),
+    )
+
+
+def _looks_up(module: nn.Module, table: nn.Module) -> bool:
+    """The table itself, or another module with the same weights, as encoders and decoders have."""
+    weight = getattr(table, "weight", None)
+    return module is table or (weight is not None and getattr(module, "weight", None) is weight)
+
+
+def _is_position(call: Call) -> bool:
+    return bool(_POSITION.search(call.name) or _POSITION.search(type(call.module).__name__))
+
+
+def _final_norm(flow: Flow, last: Call) -> Call | None:
+    """The norm that the last block's output enters."""
+    assert last.left is not None
+    for call in flow.tape.calls:
+        after = call.began > last.ended and call.entered is not None and is_norm(call.module)
+        if after and flow.origin(call.entered) == flow.origin(last.left):  # type: ignore[arg-type]
+            return call
+    return None
+
+
+def _head(model: Any) -> nn.Module | None:
+    own = getattr(model, "get_output_embeddings", None)
+    head = own() if own is not None else None
+    return head if isinstance(head, nn.Module) else None

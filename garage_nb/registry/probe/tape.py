@@ -1,0 +1,178 @@
+"""Tape: what happened in one short forward, op by op and module by module.
+
+Every tensor operation is written down with the values it took and gave, every module call with what entered and left.
+A value is a tensor at one moment: written to in place, it becomes another value, and the old one is kept as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ...core.sites import Site, Watch, entering, leaving
+from ...errors import HookError
+
+LARGEST = 1 << 24  # entries; what is larger (a weight being unpacked) is not kept, and nothing is traced through it
+
+
+class Value(NamedTuple):
+    """One tensor between two writes to it."""
+
+    tensor: int
+    version: int
+
+
+class Step(NamedTuple):
+    """One operation. `numbers` are the plain numbers among its arguments."""
+
+    op: str
+    inputs: tuple[Value, ...]
+    numbers: tuple[float, ...]
+    at: int
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of one module; `turn` counts the calls of this module from 0. `form` is what it returned."""
+
+    path: str
+    module: nn.Module
+    turn: int
+    began: int
+    parent: Call | None
+    ended: int = -1
+    entered: Value | None = None
+    left: Value | None = None
+    form: str = ""
+    given: dict[str, Value] = field(default_factory=dict)
+
+    def holds(self, at: int) -> bool:
+        return self.began < at < self.ended
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2]
+
+    @property
+    def role(self) -> str:
+        """The module's own name as the role in an address, where letters come first."""
+        word = "".join(letter if letter.isalnum() else "_" for letter in self.name.lower())
+        return word if word[:1].isalpha() else f"{type(self.module).__name__.lower()}_{word}"
+
+
+class Tape(TorchDispatchMode):
+    """Use as a `with` block around the forward, with `watches` attached to the model."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: list[Call] = []
+        self.steps: dict[Value, Step] = {}
+        self._tensors: dict[int, Tensor] = {}
+        self._older: dict[Value, Tensor] = {}
+        self._versions: dict[int, int] = {}
+        self._clock = 0
+        self._open: list[Call] = []
+        self._turns: dict[int, int] = {}
+
+    def watches(self, model: nn.Module) -> Iterator[Watch]:
+        """What to attach so that every module call below the model itself is written down."""
+        for path in dict(model.named_modules()):
+            if path:
+                yield Watch(Site(path, "input"), self._entering(path))
+                yield Watch(Site(path), self._left)
+
+    def tensor(self, value: Value) -> Tensor:
+        """The tensor as it was."""
+        return self._older.get(value, self._tensors[value.tensor])
+
+    def overwritten(self, value: Value, by: int) -> bool:
+        """Whether something wrote into the tensor before the moment `by`."""
+        later = self.steps.get(Value(value.tensor, value.version + 1))
+        return later is not None and later.at < by
+
+    def value(self, tensor: object) -> Value | None:
+        """The value a tensor is at this moment."""
+        if not isinstance(tensor, Tensor) or tensor.numel() > LARGEST:
+            return None
+        self._tensors.setdefault(id(tensor), tensor)
+        return Value(id(tensor), self._versions.get(id(tensor), 0))
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        flat = list(_flat((*args, *(kwargs or {}).values())))
+        inputs = tuple(value for item in flat if (value := self.value(item)) is not None)
+        numbers = tuple(float(item) for item in flat if isinstance(item, int | float) and not isinstance(item, bool))
+        written = _written(func, args)
+        for tensor in written:
+            self._keep(tensor)
+        result = func(*args, **(kwargs or {}))
+        for tensor in written:
+            self._versions[id(tensor)] = self._versions.get(id(tensor), 0) + 1
+        self._clock += 1
+        step = Step(func._overloadpacket.__name__, inputs, numbers, self._clock)
+        for tensor in written or _flat((result,)):
+            made = self.value(tensor)
+            if made is not None and made not in inputs:
+                self.steps[made] = step
+        return result
+
+    def _keep(self, tensor: Tensor) -> None:
+        value = self.value(tensor)
+        if value is not None:
+            with torch.utils._python_dispatch._disable_current_modes():
+                self._older[value] = tensor.clone()
+
+    def _entering(self, path: str) -> Callable[[nn.Module, Any], None]:
+        def entered(module: nn.Module, arguments: Any) -> None:
+            args, kwargs = arguments
+            turn = self._turns.get(id(module), 0)
+            self._turns[id(module)] = turn + 1
+            self._clock += 1
+            call = Call(path, module, turn, self._clock, self._open[-1] if self._open else None)
+            call.entered = self._found(entering, args, kwargs)
+            named = {str(place): item for place, item in enumerate(args)} | dict(kwargs)
+            call.given = {name: value for name, item in named.items() if (value := self.value(item)) is not None}
+            self.calls.append(call)
+            self._open.append(call)
+
+        return entered
+
+    def _left(self, module: nn.Module, output: Any) -> None:
+        call = self._open.pop()
+        self._clock += 1
+        call.ended = self._clock
+        call.left = self._found(leaving, output)
+        call.form = "tensor" if isinstance(output, Tensor) else type(output).__name__
+
+    def _found(self, find: Callable[..., Tensor], *where: Any) -> Value | None:
+        try:
+            return self.value(find(*where))
+        except HookError:
+            return None
+
+
+def _flat(items: tuple[Any, ...]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, tuple | list):
+            yield from _flat(tuple(item))
+        else:
+            yield item
+
+
+def _written(func: Any, args: tuple[Any, ...]) -> list[Tensor]:
+    """The tensors among positional arguments that the operation writes into."""
+    if not func._schema.is_mutable:
+        return []
+    declared = zip(func._schema.arguments, args, strict=False)
+    return [
+        tensor
+        for argument, given in declared
+        if argument.alias_info is not None and argument.alias_info.is_write and isinstance(given, Tensor)
+        for tensor in [given]
+    ]
