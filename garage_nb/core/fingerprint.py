@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -56,9 +56,11 @@ class Fingerprint:
 
 
 def probe(model: Any) -> Batch:
-    """The fixed prompt: the first few token ids."""
+    """The fixed prompt: the first few token ids, for an encoder–decoder model as what it has written too."""
     ids = torch.arange(min(_PROBE, vocab_size(model)))[None]
-    return with_start(Batch(ids, torch.ones_like(ids)), model).to(next(model.parameters()).device)
+    started = with_start(Batch(ids, torch.ones_like(ids)), model)
+    whole = started if started.decoder_input_ids is None else replace(started, decoder_input_ids=ids)
+    return whole.to(next(model.parameters()).device)
 
 
 def bare_logits(model: Any) -> Tensor:

@@ -8,6 +8,7 @@ empty. When the call reaches the empty place, it has everything the part needs.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ..core.batch import positions_under
+from ..errors import UnsupportedModelError
 from ..registry.part_spec import PartSpec, PartType
 from ..registry.specs import ModelSpec
 from .copying import copied
@@ -36,13 +38,20 @@ class Hollow(nn.Module):
     ) -> Arguments:
         """Positional and named arguments. Where they hold hidden states, these are not yet the part's own."""
         positions = None if attention_mask is None else positions_under(attention_mask)
+        given = {
+            "inputs_embeds": hidden.detach(), "attention_mask": attention_mask, "position_ids": positions,
+            "use_cache": False,
+        }  # fmt: skip
+        taken = inspect.signature(self.decoder.forward).parameters
+        any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken.values())
         try:
-            self.decoder(
-                inputs_embeds=hidden.detach(), attention_mask=attention_mask, position_ids=positions, use_cache=False
-            )
+            self.decoder(**{name: value for name, value in given.items() if any_name or name in taken})
         except _Arrived as call:
             return call.args, call.kwargs
-        raise AssertionError("a decoder that calls none of its blocks")
+        raise UnsupportedModelError(
+            f"{type(self.decoder).__name__} does not reach this part from hidden states alone.",
+            "Take the whole model, and read or change the part in it.",
+        )
 
 
 class _EmptyPlace(nn.Module):
@@ -77,12 +86,26 @@ def _emptied(model: nn.Module, spec: ModelSpec, part: PartSpec) -> nn.Module:
     assert part.layer_idx is not None
     block = spec.get_full_layer(part.layer_idx).module_path
     layers = block.rpartition(".")[0]
-    decoder = model.get_submodule(layers.rpartition(".")[0])
+    decoder = _fed(model, layers)
     instead = dict(_stand_ins(model, spec))
     instead[id(model.get_submodule(part.module_path))] = _EmptyPlace(model.get_submodule(part.module_path))
     instead[id(decoder.config)] = _for_one_block(decoder.config, part.layer_idx)
     instead[id(model.get_submodule(layers))] = nn.ModuleList([copied(model.get_submodule(block), instead)])
     return copied(decoder, instead)
+
+
+def _fed(model: nn.Module, layers: str) -> nn.Module:
+    """The innermost module around the blocks that takes hidden states in place of token ids."""
+    path = layers
+    while path:
+        path = path.rpartition(".")[0]
+        module = model.get_submodule(path)
+        if "inputs_embeds" in inspect.signature(module.forward).parameters:
+            return module
+    raise UnsupportedModelError(
+        f"{type(model).__name__} takes token ids only, so what it tells its blocks cannot be had on hidden states.",
+        "Read or change the part in the model.",
+    )
 
 
 def _stand_ins(model: nn.Module, spec: ModelSpec) -> Iterator[tuple[int, Any]]:
@@ -98,6 +121,6 @@ def _for_one_block(config: Any, layer: int) -> Any:
     """A copy of the config for a decoder that has block `layer` and no other."""
     alone = copy.deepcopy(config)
     alone.num_hidden_layers = 1
-    if getattr(alone, "layer_types", None) is not None:
+    if layer < len(getattr(alone, "layer_types", None) or ()):
         alone.layer_types = [alone.layer_types[layer]]
     return alone

@@ -16,9 +16,10 @@ from ..registry.specs import ModelSpec
 from .copying import copied, demand_weights
 from .hollow import Hollow
 from .part import ContextPart, ExtractedPart, FreePart, PartDescription
+from .proof import prove
 
 _ONCE = (PartType.EMBEDDING, PartType.POSITION_EMBEDDING, PartType.OUTPUT_HEAD, PartType.ROTARY_EMB)
-_IN_CONTEXT = (PartType.ATTENTION, PartType.FULL_LAYER)
+_IN_CONTEXT = (PartType.ATTENTION, PartType.CROSS_ATTENTION, PartType.MIXER, PartType.FULL_LAYER)
 
 
 class PyTorchExtractor:
@@ -54,6 +55,11 @@ class PyTorchExtractor:
         part, address = spec.part(name), parse(name)
         if address is not None and address.unit is not None:
             raise InputError(f"{name} is no module of its own.", f"Take the whole part out: {address.whole}.")
+        if "spread" in part.extra_info:
+            raise InputError(
+                f"{name} is no module of its own: it is {', '.join(part.extra_info['spread'])}.",
+                f"Take the whole layer out: layer_{part.layer_idx}.",
+            )
         model = self.load_model()
         module = model.get_submodule(part.module_path)
         demand_weights(module, name)
@@ -64,6 +70,7 @@ class PyTorchExtractor:
         )  # fmt: skip
         if part.part_type in _IN_CONTEXT:
             taken: ExtractedPart = ContextPart(copied(module), description, Hollow(model, spec, part))
+            prove(model, part, taken)
         else:
             taken = FreePart(copied(module), description)
         taken.eval()

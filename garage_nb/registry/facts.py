@@ -124,12 +124,20 @@ def _is_tied(model: Any) -> bool:
 
 def _windows(config: Any) -> list[int | None]:
     """By the kind of each layer where the config names it, else one window for all that has not been switched off."""
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    window = _one_for_all(config, "sliding_window") if getattr(config, "use_sliding_window", True) else None
     by_kind = {"sliding_attention": window, "chunked_attention": getattr(config, "attention_chunk_size", None)}
     kinds = getattr(config, "layer_types", None)
     layers = getattr(config, "num_hidden_layers", 0)
     found = [by_kind.get(kind) for kind in kinds] if kinds else [window] * layers
     return found if any(found) else []
+
+
+def _one_for_all(config: Any, name: str) -> Any:
+    """None also where a config keeps one value a layer: it raises then, and no AttributeError that getattr knows."""
+    try:
+        return getattr(config, name, None)
+    except (AttributeError, ValueError, RuntimeError):
+        return None
 
 
 def _matching(config: Any, names: re.Pattern[str]) -> dict[str, float]:

@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from garage_nb.core.hooks import HookManager
+from garage_nb.core.sites import entering, leaving
 from garage_nb.errors import InputError, UnknownPartError, UnsupportedModelError
 from garage_nb.extract.pytorch import PyTorchExtractor
 from garage_nb.registry.models import PartType, spec_of
+from tests.coverage.zoo import build, entries, inputs
 from tests.families import FAMILIES, PROMPT, VOCAB, WINDOW, prompt, saved, tiny
 
 DONORS = [(family, kind) for family in FAMILIES for kind in ("eager", "sdpa") if (family, kind) != ("gemma2", "sdpa")]
@@ -195,6 +197,7 @@ def test_hooks_on_the_donor_stay_behind() -> None:
         hooks.register_injection_hook("model.layers.1.mlp", lambda hidden: hidden * 0)
         hooks.register_forward_hook("model.rotary_emb", lambda *call: seen.append("rotary"))
         part = PyTorchExtractor(model).extract_component("layer_1")
+        seen.clear()  # opening the model ran it
         with torch.no_grad():
             out = part(expected["input"])
 
@@ -213,6 +216,7 @@ def test_what_accelerate_wraps_around_a_spread_model_stays_behind(component: str
         as_accelerate_dispatches(module, moves)
 
     part = PyTorchExtractor(model).extract_component(name)
+    moves.clear()  # the proof ran the model itself
     with torch.no_grad():
         out = part(expected["input"])
 
@@ -373,3 +377,46 @@ def as_accelerate_dispatches(module: nn.Module, moves: list[nn.Module]) -> None:
 
     module._hf_hook, module._old_forward = object(), module.forward
     module.forward = functools.partial(moving, module)
+
+
+EXTRACTED = {
+    "masked-bert": ("attention_1", "layer_1"),
+    "causal-mamba": ("mixer_1", "layer_1"),
+    "causal-gpt_neox": ("attention_1", "layer_1"),
+    "causal-falcon": ("attention_1", "layer_1"),
+    "causal-gemma3": ("attention_1", "layer_1"),
+    "seq2seq-t5": ("attention_0",),
+}
+
+
+@pytest.mark.parametrize(("entry", "name"), [(entry, name) for entry, names in EXTRACTED.items() for name in names])
+def test_parts_of_other_architectures_run_on_their_own(entry: str, name: str) -> None:
+    model = of_the_zoo(entry)
+    site = spec_of(model).parts[name]
+
+    part = PyTorchExtractor(model).extract_component(name)
+
+    seen: list[torch.Tensor] = []
+    module = model.get_submodule(site.module_path)
+    module.register_forward_hook(lambda m, a, k, out: seen.extend((entering(a, k), leaving(out))), with_kwargs=True)
+    with torch.no_grad():
+        model(**inputs(model))
+        torch.testing.assert_close(part(seen[0]), seen[1])
+
+
+@pytest.mark.parametrize("entry", ["seq2seq-t5", "seq2seq-bart"])
+def test_what_needs_other_blocks_is_refused(entry: str) -> None:
+    """T5's first block hands its position bias on; cross-attention needs an encoder."""
+    name = {"seq2seq-t5": "attention_1", "seq2seq-bart": "cross_attention_1"}[entry]
+
+    with pytest.raises(UnsupportedModelError, match="hidden states alone"):
+        PyTorchExtractor(of_the_zoo(entry)).extract_component(name)
+
+
+def test_a_part_that_is_spread_over_a_block_is_refused() -> None:
+    with pytest.raises(InputError, match=r"ffn_1 is no module of its own: .*fc1.*\n.*layer_1"):
+        PyTorchExtractor(of_the_zoo("causal-opt")).extract_component("ffn_1")
+
+
+def of_the_zoo(name: str) -> Any:
+    return build(next(entry for entry in entries() if str(entry) == name))

@@ -208,8 +208,7 @@ class _Catalogue:
 
     def _turn(self, call: Call, key: str = "turn") -> dict[str, int]:
         """Nothing for a module that runs once a pass."""
-        several = sum(other.module is call.module for other in self.flow.tape.calls) > 1
-        return {key: call.turn} if several else {}
+        return {key: call.turn} if self.flow.tape.runs(call.module) > 1 else {}
 
     def _width(self, call: Call, side: str = "left") -> int:
         value = getattr(call, side)

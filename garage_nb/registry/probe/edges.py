@@ -10,8 +10,8 @@ from torch import nn
 
 from ...core.vocabulary import input_embedding
 from .flow import Flow
+from .kinds import is_norm
 from .stacks import Stack
-from .sums import is_norm
 from .tape import Call
 
 _POSITION = re.compile(r"pos|wpe", re.IGNORECASE)

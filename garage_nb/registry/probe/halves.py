@@ -9,7 +9,8 @@ from functools import cached_property
 from itertools import pairwise, takewhile
 
 from .flow import SAME, Flow, Term
-from .sums import Sum, Sums, is_norm
+from .kinds import is_norm
+from .sums import Sum, Sums
 from .tape import Call, Step, Value
 
 _CROSS = re.compile(r"cross|enc(oder)?_?(dec(oder)?)?_?att", re.IGNORECASE)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from .flow import Flow
 from .halves import SOFTMAX, Block, Half
-from .projection import is_linear, last_projection
+from .kinds import is_linear
+from .projection import last_projection
 from .tape import Call, Value
 
 _KERNELS = "_scaled_dot_product"

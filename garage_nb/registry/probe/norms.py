@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .flow import Flow
 from .halves import Block, Half
-from .sums import is_norm
+from .kinds import is_norm
 from .tape import Call
 
 

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from .flow import Flow
 from .halves import Block, Half
-from .sums import is_norm
+from .kinds import is_linear, is_norm
 from .tape import Call, Value
-
-
-def is_linear(module: nn.Module) -> bool:
-    """A Linear or what stands for one: Conv1D, quantised and adapted ones. Not an embedding, not fused experts."""
-    if isinstance(module, nn.Embedding):
-        return False
-    weight = getattr(module, "weight", None)
-    return hasattr(module, "in_features") or (getattr(weight, "ndim", 0) == 2 and not any(module.children()))
 
 
 def last_projection(flow: Flow, block: Block, half: Half) -> Call | None:

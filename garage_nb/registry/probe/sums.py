@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
 from .flow import Flow, Term
+from .kinds import is_norm
 from .tape import Call, Value
 
 ADDED, NORMED = 2, 1  # how a value reaches back to the block's input: by sums alone, or through norms too
@@ -20,14 +19,6 @@ class Sum:
     stream: Term
     terms: tuple[Term, ...]
     norm: Call | None = None
-
-
-def is_norm(module: nn.Module) -> bool:
-    """By what it holds: vectors only. By name, or one or two of them and nothing else."""
-    shapes = [parameter.ndim for parameter in module.parameters()]
-    if any(dims > 1 for dims in shapes):
-        return False
-    return "norm" in type(module).__name__.lower() or (0 < len(shapes) <= 2 and not any(module.children()))
 
 
 class Sums:

@@ -6,8 +6,9 @@ A value is a tensor at one moment: written to in place, it becomes another value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...core.sites import Site, Watch, entering, leaving
 from ...errors import HookError
+from .kinds import is_elementary
 
 LARGEST = 1 << 24  # entries; what is larger (a weight being unpacked) is not kept, and nothing is traced through it
 
@@ -66,7 +68,10 @@ class Call:
 
 
 class Tape(TorchDispatchMode):
-    """Use as a `with` block around the forward, with `watches` attached to the model."""
+    """Use as a `with` block around the forward, with `watches` attached to the model.
+
+    What happens inside an elementary module is one step: its formula is of no interest, and most operations are there.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -78,17 +83,23 @@ class Tape(TorchDispatchMode):
         self._clock = 0
         self._open: list[Call] = []
         self._turns: dict[int, int] = {}
+        self._inside = False
 
     def watches(self, model: nn.Module) -> Iterator[Watch]:
         """What to attach so that every module call below the model itself is written down."""
-        for path in dict(model.named_modules()):
+        for path, module in model.named_modules():
             if path:
-                yield Watch(Site(path, "input"), self._entering(path))
-                yield Watch(Site(path), self._left)
+                elementary = is_elementary(module)
+                yield Watch(Site(path, "input"), self._entering(path, elementary))
+                yield Watch(Site(path), self._leaving(elementary))
 
     def tensor(self, value: Value) -> Tensor:
         """The tensor as it was."""
         return self._older.get(value, self._tensors[value.tensor])
+
+    def runs(self, module: nn.Module) -> int:
+        """How often a module was called."""
+        return self._turns.get(id(module), 0)
 
     def overwritten(self, value: Value, by: int) -> bool:
         """Whether something wrote into the tensor before the moment `by`."""
@@ -105,22 +116,28 @@ class Tape(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        written = _written_by(func)
+        if self._inside and not written:
+            return func(*args, **(kwargs or {}))
         flat = list(_flat((*args, *(kwargs or {}).values())))
         inputs = tuple(value for item in flat if (value := self.value(item)) is not None)
-        numbers = tuple(float(item) for item in flat if isinstance(item, int | float) and not isinstance(item, bool))
-        written = _written(func, args)
-        for tensor in written:
+        changed = [args[place] for place in written if place < len(args) and isinstance(args[place], Tensor)]
+        for tensor in changed:
             self._keep(tensor)
         result = func(*args, **(kwargs or {}))
-        for tensor in written:
+        for tensor in changed:
             self._versions[id(tensor)] = self._versions.get(id(tensor), 0) + 1
+        numbers = tuple(float(item) for item in flat if type(item) in (int, float))
+        self._write(func._overloadpacket.__name__, inputs, numbers, changed or _flat((result,)))
+        return result
+
+    def _write(self, op: str, inputs: tuple[Value, ...], numbers: tuple[float, ...], results: Iterable[object]) -> None:
         self._clock += 1
-        step = Step(func._overloadpacket.__name__, inputs, numbers, self._clock)
-        for tensor in written or _flat((result,)):
+        step = Step(op, inputs, numbers, self._clock)
+        for tensor in results:
             made = self.value(tensor)
             if made is not None and made not in inputs:
                 self.steps[made] = step
-        return result
 
     def _keep(self, tensor: Tensor) -> None:
         value = self.value(tensor)
@@ -128,7 +145,7 @@ class Tape(TorchDispatchMode):
             with torch.utils._python_dispatch._disable_current_modes():
                 self._older[value] = tensor.clone()
 
-    def _entering(self, path: str) -> Callable[[nn.Module, Any], None]:
+    def _entering(self, path: str, elementary: bool) -> Callable[[nn.Module, Any], None]:
         def entered(module: nn.Module, arguments: Any) -> None:
             args, kwargs = arguments
             turn = self._turns.get(id(module), 0)
@@ -140,15 +157,22 @@ class Tape(TorchDispatchMode):
             call.given = {name: value for name, item in named.items() if (value := self.value(item)) is not None}
             self.calls.append(call)
             self._open.append(call)
+            self._inside = elementary
 
         return entered
 
-    def _left(self, module: nn.Module, output: Any) -> None:
-        call = self._open.pop()
-        self._clock += 1
-        call.ended = self._clock
-        call.left = self._found(leaving, output)
-        call.form = "tensor" if isinstance(output, Tensor) else type(output).__name__
+    def _leaving(self, elementary: bool) -> Callable[[nn.Module, Any], None]:
+        def left(module: nn.Module, output: Any) -> None:
+            call = self._open.pop()
+            if elementary:
+                self._inside = False
+                self._write("module", tuple(call.given.values()), (), _flat((output,)))
+            self._clock += 1
+            call.ended = self._clock
+            call.left = self._found(leaving, output)
+            call.form = "tensor" if isinstance(output, Tensor) else type(output).__name__
+
+        return left
 
     def _found(self, find: Callable[..., Tensor], *where: Any) -> Value | None:
         try:
@@ -157,22 +181,16 @@ class Tape(TorchDispatchMode):
             return None
 
 
-def _flat(items: tuple[Any, ...]) -> Iterator[Any]:
+def _flat(items: Iterable[Any]) -> Iterator[Any]:
     for item in items:
         if isinstance(item, tuple | list):
-            yield from _flat(tuple(item))
+            yield from _flat(item)
         else:
             yield item
 
 
-def _written(func: Any, args: tuple[Any, ...]) -> list[Tensor]:
-    """The tensors among positional arguments that the operation writes into."""
-    if not func._schema.is_mutable:
-        return []
-    declared = zip(func._schema.arguments, args, strict=False)
-    return [
-        tensor
-        for argument, given in declared
-        if argument.alias_info is not None and argument.alias_info.is_write and isinstance(given, Tensor)
-        for tensor in [given]
-    ]
+@cache
+def _written_by(func: Any) -> tuple[int, ...]:
+    """The places of the arguments that an operation writes into."""
+    declared = enumerate(func._schema.arguments)
+    return tuple(place for place, item in declared if item.alias_info is not None and item.alias_info.is_write)
