@@ -28,6 +28,7 @@ from .inject.recipe import History, Recipe
 from .registry.compare import Compatibility, compare
 from .registry.lift import Lifted, lift
 from .registry.models import ModelRegistry
+from .registry.report import Report
 from .registry.specs import ModelSpec
 from .snapshot.capture import SnapshotCapture
 from .snapshot.snapshots import Snapshots
@@ -118,6 +119,11 @@ class Garage(Shown):
         """
         names = tuple(self.spec.parts) if select is None else tuple(self.spec.select(select))
         return Parts(self.spec, names, frozenset(self.recipe.places(self.spec)))
+
+    @verb()
+    def report(self) -> Report:
+        """Show what was proved of every block, and what is n/a and why."""
+        return self.spec.report()
 
     @verb("analyze")
     def capture(self, prompt: Prompt, *, layers: Layers = "all", keep: bool = False, tau: float = TAU) -> Snapshots:
@@ -299,5 +305,7 @@ class Garage(Shown):
 
     def _put(self, edits: list[Edit]) -> InForce:
         """Several places chosen at once are one step for undo."""
-        self.history = self.history.to(Recipe((*self.recipe.edits, *edits)))
+        recipe = Recipe((*self.recipe.edits, *edits))
+        recipe.taps(self.spec)  # a place that cannot be edited is refused here, with nothing changed
+        self.history = self.history.to(recipe)
         return InForce(self.history)

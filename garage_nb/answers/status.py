@@ -65,8 +65,13 @@ class Parts(Mapping[str, PartSpec], Shown):
 
 
 def _inside(part: PartSpec) -> str:
+    if part.unavailable:
+        return f"n/a: {part.unavailable}"
     if part.num_heads:
         kv = part.extra_info.get("num_kv_heads")
         shared = f", {kv} for keys and values" if kv and kv != part.num_heads else ""
         return f"{part.num_heads} heads of {part.head_dim}{shared}"
+    if part.extra_info.get("num_experts"):
+        per_token = part.extra_info.get("experts_per_token")
+        return f"{part.extra_info['num_experts']} experts" + (f", {per_token} for each token" if per_token else "")
     return f"{part.intermediate_dim} neurons" if part.intermediate_dim else ""

@@ -74,6 +74,16 @@ class _Arrived(BaseException):
         self.kwargs = kwargs
 
 
+class _Unweighted(nn.Identity):
+    """Stands for a part that is passed by. Some blocks ask a norm for the dtype of its weight (`norm.weight.dtype`)."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        known = getattr(part, "weight", None)
+        if isinstance(known, Tensor):
+            self.weight = torch.empty(0, dtype=known.dtype, device=known.device)
+
+
 class _Nothing(nn.Module):
     """Stands for an embedding: adds zero, whatever is looked up."""
 
@@ -114,7 +124,7 @@ def _stand_ins(model: nn.Module, spec: ModelSpec) -> Iterator[tuple[int, Any]]:
         if part.part_type in (PartType.EMBEDDING, PartType.POSITION_EMBEDDING):
             yield id(model.get_submodule(part.module_path)), _Nothing()
         elif part.part_type not in (PartType.ROTARY_EMB, PartType.FULL_LAYER):
-            yield id(model.get_submodule(part.module_path)), nn.Identity()
+            yield id(model.get_submodule(part.module_path)), _Unweighted(model.get_submodule(part.module_path))
 
 
 def _for_one_block(config: Any, layer: int) -> Any:
