@@ -250,6 +250,8 @@ class Garage(Shown):
         """
         if a is None and prompt is None:
             raise InputError("There is nothing to compare with.", 'Name a second model, or give --prompt "…".')
+        if a is not None and b is None and not self.loaded:
+            raise InputError("One model alone cannot be compared.", "Name a second one, or put one on the lift first.")
         if a is None:
             return tuned_and_untouched(self.lifted, str(prompt), self.recipe)
         mine, recipe = (self.lifted, self.recipe) if b is None else (lift(a), Recipe())

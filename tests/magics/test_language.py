@@ -26,6 +26,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "load showroom --dtype bfloat16 --device cpu": lambda g: g.load("showroom", dtype="bfloat16", device="cpu"),
     "status": lambda g: g.status(),
     "parts attention_*": lambda g: g.parts("attention_*"),
+    "report": lambda g: g.report(),
     f'capture "{FRANCE}" --layers 0,-1 --keep --tau 0.2': lambda g: g.capture(
         FRANCE, layers="0,-1", keep=True, tau=0.2
     ),
@@ -44,6 +45,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     ),
     f'compare --prompt "{FRANCE}"': lambda g: g.compare(prompt=FRANCE),
     "compare @other": lambda g: g.compare(tiny("llama")),
+    "compare showroom-llama showroom-llama-seed1": lambda g: g.compare("showroom-llama", "showroom-llama-seed1"),
     "extract attention --layer 1": lambda g: g.extract("attention", layer=1),
     "verify": lambda g: g.verify(),
     "registry list": lambda g: g.registry("list"),
