@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .flow import Flow
+from .flow import SAME, Flow
 from .halves import SOFTMAX, Block, Half
 from .kinds import is_linear
 from .projection import last_projection
 from .tape import Call, Value
 
 _KERNELS = "_scaled_dot_product"
+_MOVES = {"transpose", "permute", "t"}
 _PRODUCTS = {"bmm", "baddbmm", "matmul", "mm"}
 
 
@@ -57,7 +58,7 @@ def heads_of(flow: Flow, block: Block, half: Half) -> Heads | str:
     width = flow.tape.tensor(projection.entered).shape[-1]
     if width % count:
         return f"{width} columns enter {projection.name}, which {count} heads do not divide"
-    if output is not None and not _lie_side_by_side(flow, output, projection.entered, width // count):
+    if output is not None and not _lie_side_by_side(flow, output, projection.entered):
         return f"what enters {projection.name} is not the heads side by side"
     return Heads(count, width // count, projection, _layout(flow, half, block, count))
 
@@ -75,11 +76,17 @@ def _mixed(flow: Flow, half: Half) -> tuple[int, Value | None] | None:
     return None
 
 
-def _lie_side_by_side(flow: Flow, output: Value, entered: Value, dim: int) -> bool:
-    """Where nothing is done in between, the columns must be the kernel's heads in order; what is done must be even."""
+def _lie_side_by_side(flow: Flow, output: Value, entered: Value) -> bool:
+    """Whether the columns are the kernel's heads in order, where entries were only moved in between.
+
+    What else is done there, a gate or a norm, keeps the order.
+    """
+    between = flow.leading_to(entered, (output,), flow.tape.steps[output].at)
+    if not {step.op for step in between.values()} <= SAME | _MOVES:
+        return True
     given, taken = flow.tape.tensor(output), flow.tape.tensor(entered)
-    merged = given.transpose(1, 2).flatten(2)
-    return merged.numel() != taken.numel() or given.shape[-1] == dim
+    merged = given.transpose(1, 2)
+    return merged.numel() == taken.numel() and torch.equal(merged.reshape(taken.shape), taken)
 
 
 def _layout(flow: Flow, half: Half, block: Block, count: int) -> Layout | None:

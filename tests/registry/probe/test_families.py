@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import pytest
 
 from garage_nb.registry.decompose import spec_of
 from garage_nb.registry.specs import ModelSpec, PartSpec, PartType
-from tests.coverage.zoo import build, entries
 from tests.families import tiny
 
+from .models import opened
 from .table import FAMILIES, Attention, Family, Feed, Half
 
-KNOWN = {str(entry): entry for entry in entries()}
 HALVES = {PartType.ATTENTION, PartType.CROSS_ATTENTION, PartType.MIXER, PartType.FFN}
-
-
-@cache
-def opened(entry: str) -> tuple[Any, ModelSpec]:
-    model = build(KNOWN[entry])
-    return model, spec_of(model)
 
 
 def named(family: Family) -> str:
