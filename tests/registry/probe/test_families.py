@@ -11,7 +11,8 @@ from garage_nb.registry.specs import ModelSpec, PartSpec, PartType
 from tests.families import tiny
 
 from .models import opened
-from .table import FAMILIES, Attention, Family, Feed, Half
+from .rows import Attention, Family, Feed, Half
+from .table import FAMILIES
 
 HALVES = {PartType.ATTENTION, PartType.CROSS_ATTENTION, PartType.MIXER, PartType.FFN}
 

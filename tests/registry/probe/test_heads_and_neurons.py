@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from garage_nb.inject.layer import LayerInjector
 from garage_nb.registry.decompose import spec_of
@@ -15,7 +16,8 @@ from tests.coverage.zoo import inputs
 from tests.families import prompt, tiny
 
 from .models import called, fresh, opened, seen, without_columns
-from .table import FAMILIES, Attention, Family, Feed
+from .rows import Attention, Family, Feed
+from .table import FAMILIES
 
 ALIKE = {"atol": 1e-5, "rtol": 1e-4}
 FIRST = {family.entry: family for family in FAMILIES if not family.stack and family.entry != "masked-albert"}
@@ -154,11 +156,80 @@ def _entering(model: Any, path: str) -> Tensor:
     return found[0]
 
 
-@pytest.mark.xfail(strict=True, reason="heads counted from a kernel in another module than the projection they enter")
-def test_heads_of_zamba_are_not_columns_of_its_state_space_model() -> None:
-    model, spec = opened("causal-zamba")
-    shared = ">model.layers.1.shared_transf.self_attn.o_proj"
-    named_so = [name for name in spec.parts if name.startswith("attention") and spec.parts[name].count_of("heads")]
+MIXED = "what enters this projection is not one column group a head"
+NOT_SIDE_BY_SIDE = ("causal-diffllama", "masked-mobilebert", "causal-zamba", "causal-zamba2")
+COUNTED = "heads counted from a softmax whose second dimension is something else"
 
-    if named_so:
-        assert torch.equal(captured(model, f"{named_so[0]}.heads")[f"{named_so[0]}.heads"], seen(model, shared)[shared])
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "causal-llama",
+        "causal-gpt2",
+        "causal-phi3",
+        "causal-falcon",
+        "causal-gpt_neox",
+        "causal-gemma3_text",
+        "causal-afmoe",
+        "causal-qwen3_5_text",
+        "causal-deepseek_v3",
+        "masked-bert",
+        *(pytest.param(entry, marks=pytest.mark.xfail(strict=True, reason=MIXED)) for entry in NOT_SIDE_BY_SIDE),
+    ],
+)
+def test_a_change_to_one_head_shows_in_its_columns_alone(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What torch's own attention kernel gives for one head is made larger, in the first block that attends."""
+    model, spec = opened(entry)
+    part = next((part for part in spec.all_attention_parts() if part.count_of("head")), None)
+    if part is None:
+        assert entry in NOT_SIDE_BY_SIDE  # heads that are said to be unknown are not wrong
+        return
+    assert part.num_heads is not None
+
+    bare, *larger = (
+        _first_entering(model, part.extra_info["projection"], monkeypatch, head)
+        for head in (None, *range(part.num_heads))
+    )
+
+    for head, entering in enumerate(larger):
+        changed = (entering - bare).reshape(-1, part.num_heads, part.head_dim).abs().amax((0, 2))
+        assert [bool(change) for change in changed] == [other == head for other in range(part.num_heads)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        ("causal-bloom", "attention_0"),
+        ("causal-gemma2", "attention_0"),
+        ("seq2seq-fsmt", "encoder_attention_0"),
+        pytest.param("masked-longformer", "attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
+        pytest.param("masked-convbert", "attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
+        pytest.param("seq2seq-led", "encoder_attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
+        pytest.param("seq2seq-longt5", "encoder_attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
+    ],
+)
+def test_as_many_heads_as_the_config_says_or_none(entry: str, place: str) -> None:
+    model, spec = opened(entry)
+    config = model.config
+    count = config.encoder_attention_heads if hasattr(config, "encoder_attention_heads") else config.num_attention_heads
+
+    assert spec.parts[place].count_of("head") in (None, count)
+
+
+def _first_entering(model: Any, path: str, monkeypatch: pytest.MonkeyPatch, head: int | None) -> Tensor:
+    """What enters `path` the first time, when the first attention kernel to run gives that head half as much again."""
+    kernel, ran = F.scaled_dot_product_attention, []
+
+    def larger(*args: Any, **options: Any) -> Tensor:
+        output = kernel(*args, **options)
+        ran.append(1)
+        if head is None or len(ran) > 1:
+            return output
+        scale = torch.ones(output.shape[1]).index_fill(0, torch.tensor(head), 1.5)
+        return output * scale[:, None, None]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(F, "scaled_dot_product_attention", larger)
+        entering = seen(model, f">{path}")[f">{path}"]
+    assert ran
+    return entering
