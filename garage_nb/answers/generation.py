@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from ..core.batch import Batch, Limits
 from ..core.run import generate
 from ..core.seed import seeded
-from ..core.sites import Read
+from ..core.sites import Read, Tap
 from ..errors import InputError
 from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
@@ -76,7 +76,7 @@ def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampli
     with torch.random.fork_rng(enabled=sampling.temperature > 0):
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
-        taps = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
+        taps: list[Tap] = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
         with _Progress(sampling.tokens) as progress:
             ids = generate(lifted.model, batch, taps, streamer=progress, **sampling.options(lifted.tokenizer))
     before = batch.input_ids if batch.decoder_input_ids is None else batch.decoder_input_ids

@@ -32,7 +32,7 @@ from .sites import (
     with_leaving,
     written,
 )
-from .units import Passing
+from .units import Expert, Passing, Unit
 
 Door = tuple[str, str]  # the path of a module, and which side of it
 
@@ -54,6 +54,7 @@ class Attached:
         self._owner: threading.Thread | None = None
         self._held = False
         self.fired: set[Site] = set()
+        self.shares: dict[str, dict[Unit, Tensor]] = {}  # what was written to experts in the call under way
 
     def hold(self) -> None:
         """Stay in force until `close()`, from one pass to the next; `sweep` leaves it alone."""
@@ -81,6 +82,12 @@ class Attached:
         while self._handles:
             self._handles[-1].remove()
             self._handles.pop()
+
+    @property
+    def expert_sites(self) -> set[Site]:
+        """Where it writes to the share of an expert."""
+        writes = [write for hook in self._hooks if isinstance(hook, _WriteHook) for write in hook.writes]
+        return {write.site for write in writes if isinstance(write.site.unit, Expert)}
 
     @property
     def acting(self) -> bool:
@@ -168,6 +175,7 @@ class _WriteHook(_Hook):
         for write in self.writes:
             if write.site.turn in (None, turn):
                 passing = replace(passing, hidden=written(write, passing))
+        self.owner.shares[self.path] = passing.shares
         return passing.hidden
 
 
@@ -178,6 +186,7 @@ class _ReadHook(_Hook):
 
     def touch(self, passing: Passing, turn: int) -> Tensor:
         reads = [read for read in self.reads if read.site.turn in (None, turn)]
+        passing = replace(passing, shares=self.owner.shares.pop(self.path, {}))
         for read in reads:
             read.fn(found(read.site, passing))
         self.owner.made([read.site for read in reads])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..core.sites import Tap, Write
+from ..core.sites import Write
+from ..core.units import Expert
 from ..errors import EditError
 from ..registry.part_spec import PartType
 from ..registry.specs import ModelSpec
@@ -30,12 +31,14 @@ class Recipe:
     def __str__(self) -> str:
         return "; ".join(map(str, self.edits)) or "nothing changed"
 
-    def taps(self, spec: ModelSpec) -> list[Tap]:
+    def taps(self, spec: ModelSpec) -> Sequence[Write]:
         """What to attach for one pass.
 
         A place the model does not have is an UnknownPartError, one where an edit would do nothing an EditError.
         """
-        return [_tap(edit, spec) for edit in self.edits]
+        taps = [_tap(edit, spec) for edit in self.edits]
+        _demand_separate(taps)
+        return taps
 
     def places(self, spec: ModelSpec) -> tuple[str, ...]:
         """Catalogue names of what is changed, each once."""
@@ -64,7 +67,7 @@ class History:
         return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
 
 
-def _tap(edit: Edit, spec: ModelSpec) -> Tap:
+def _tap(edit: Edit, spec: ModelSpec) -> Write:
     name = spec.name(edit.at)
     if name in spec.parts and spec.parts[name].part_type is PartType.GATE:
         raise EditError(
@@ -72,3 +75,13 @@ def _tap(edit: Edit, spec: ModelSpec) -> Tap:
             "Edit the ffn of the same layer.",
         )
     return Write(spec.site(name), edit.writer(), edit.at)
+
+
+def _demand_separate(taps: Sequence[Write]) -> None:
+    """EditError for experts edited both together and one by one: a share is worked out from the untouched whole."""
+    single = {tap.site.path for tap in taps if isinstance(tap.site.unit, Expert)}
+    together = next((tap for tap in taps if tap.site.unit is None and tap.site.path in single), None)
+    if together is not None:
+        raise EditError(
+            f"{together.said} is edited as a whole, and one of its experts too.", "Edit each of the experts instead."
+        )

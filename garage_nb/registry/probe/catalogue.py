@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from ...core.batch import positions_of
@@ -35,7 +36,7 @@ def probe(model: Any, model_id: str) -> ModelSpec:
     """The catalogue of a model never seen before. UnsupportedModelError says why one cannot be opened."""
     flow = Flow(_taped(model))
     found = stacks(model, flow)
-    if not found or found[0].votes < 2:
+    if not found or (found[0].votes < 2 and text_config(model) is not None):
         raise UnsupportedModelError(
             f"No chain of blocks ran in this {type(model).__name__}.",
             "Keep the blocks in an nn.ModuleList, or teach it with a ModelDecomposer.",
@@ -47,7 +48,8 @@ def probe(model: Any, model_id: str) -> ModelSpec:
 def _taped(model: nn.Module) -> Tape:
     tape = Tape()
     try:
-        watched(model, prompt(model), tape.watches(model), tape)
+        with torch.inference_mode(False):  # inside it operations reach the tape whole, and nothing could be traced
+            watched(model, prompt(model), tape.watches(model), tape)
     except GarageError:
         raise
     except Exception as error:  # whatever a stranger's forward raises is the reason why it cannot be opened
@@ -160,7 +162,7 @@ class _Catalogue:
         return {**gates, str(Part(half.kind, layer, role, stack=of)): part}
 
     def _with_heads(self, block: Block, half: Half, part: PartSpec) -> PartSpec:
-        heads = heads_of(self.flow, block, half)
+        heads = heads_of(self.model, self.flow, block, half)
         if isinstance(heads, str):
             return replace(part, extra_info={**part.extra_info, "heads": f"n/a: {heads}"})
         info: dict[str, Any] = {"projection": heads.projection.path, **self._turn(heads.projection, "projection_turn")}

@@ -10,7 +10,7 @@ from torch import nn
 
 from ...core.vocabulary import input_embedding
 from .flow import Flow
-from .kinds import is_norm
+from .kinds import is_linear, is_norm
 from .stacks import Stack
 from .tape import Call
 
@@ -32,7 +32,7 @@ class Edges:
 
 def edges(model: Any, flow: Flow, stack: Stack) -> Edges:
     first, last = stack.calls[0], stack.calls[-1]
-    table, head = input_embedding(model), _head(model)
+    table = input_embedding(model)
     below = [call for call in flow.tape.calls if call.began < first.began and call.left is not None]
     assert first.entered is not None
     leading = flow.leading_to(first.entered, (), 0)
@@ -43,7 +43,7 @@ def edges(model: Any, flow: Flow, stack: Stack) -> Edges:
         rotary=next((call for call in flow.tape.calls if _ROTARY.search(type(call.module).__name__)), None),
         norms=tuple(call for call in looked_up if is_norm(call.module)),
         final_norm=_final_norm(flow, last),
-        head=next((call for call in flow.tape.calls if call.module is head and call.began > last.ended), None),
+        head=_head_call(model, flow, last),
     )
 
 
@@ -67,7 +67,10 @@ def _final_norm(flow: Flow, last: Call) -> Call | None:
     return None
 
 
-def _head(model: Any) -> nn.Module | None:
-    own = getattr(model, "get_output_embeddings", None)
-    head = own() if own is not None else None
-    return head if isinstance(head, nn.Module) else None
+def _head_call(model: Any, flow: Flow, last: Call) -> Call | None:
+    """The call of what transformers names; in a module of one's own the last linear map after the blocks."""
+    after = [call for call in flow.tape.calls if call.began > last.ended]
+    if hasattr(model, "get_output_embeddings"):
+        head = model.get_output_embeddings()
+        return next((call for call in after if call.module is head), None)
+    return next((call for call in reversed(after) if is_linear(call.module)), None)

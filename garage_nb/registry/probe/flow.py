@@ -66,6 +66,8 @@ class Flow:
             factor = step.numbers[0]
         elif len(step.inputs) == 2 and self._is_number(step, step.inputs[1]):
             factor = float(self.tape.tensor(step.inputs[1]))
+        elif len(step.inputs) == 2 and step.op == "mul" and self._is_number(step, step.inputs[0]):
+            return Term(float(self.tape.tensor(step.inputs[0])), step.inputs[1])
         else:
             return None
         return Term(1 / factor if step.op.startswith("div") else factor, step.inputs[0])

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...core.family import text_config
 from .flow import SAME, Flow
 from .halves import SOFTMAX, Block, Half
 from .kinds import is_linear
 from .projection import last_projection
-from .tape import Call, Value
+from .tape import Call, Step, Value
 
 _KERNELS = "_scaled_dot_product"
+_COUNTS = (
+    "num_attention_heads", "encoder_attention_heads", "decoder_attention_heads", "num_heads", "n_heads", "n_head"
+)  # fmt: skip
+_REGROUPS = {"cat", "stack", "split", "split_with_sizes", "unbind", "select", "index"}
 _MOVES = {"transpose", "permute", "t"}
 _PRODUCTS = {"bmm", "baddbmm", "matmul", "mm"}
 
@@ -46,7 +52,7 @@ class Layout:
     calls: tuple[Call, ...]
 
 
-def heads_of(flow: Flow, block: Block, half: Half) -> Heads | str:
+def heads_of(model: Any, flow: Flow, block: Block, half: Half) -> Heads | str:
     """The heads of an attention half, or the reason why they cannot be told apart."""
     mixed = _mixed(flow, half)
     if mixed is None:
@@ -56,9 +62,12 @@ def heads_of(flow: Flow, block: Block, half: Half) -> Heads | str:
     if projection is None or projection.entered is None:
         return "no output projection was found"
     width = flow.tape.tensor(projection.entered).shape[-1]
+    known = _known_counts(model, half)
+    if known and count not in known:
+        return f"{count} heads were seen where the model says {' or '.join(map(str, sorted(known)))}"
     if width % count:
         return f"{width} columns enter {projection.name}, which {count} heads do not divide"
-    if output is not None and not _lie_side_by_side(flow, output, projection.entered):
+    if output is not None and not _lie_side_by_side(flow, block, output, projection.entered):
         return f"what enters {projection.name} is not the heads side by side"
     return Heads(count, width // count, projection, _layout(flow, half, block, count))
 
@@ -76,17 +85,35 @@ def _mixed(flow: Flow, half: Half) -> tuple[int, Value | None] | None:
     return None
 
 
-def _lie_side_by_side(flow: Flow, output: Value, entered: Value) -> bool:
-    """Whether the columns are the kernel's heads in order, where entries were only moved in between.
+def _known_counts(model: Any, half: Half) -> set[int]:
+    """How many heads the config and the module itself speak of."""
+    owners = [text_config(model), getattr(model, "config", None), half.module.module if half.module else None]
+    found = (getattr(owner, name, None) for owner in owners for name in _COUNTS)
+    return {count for count in found if isinstance(count, int)}
 
-    What else is done there, a gate or a norm, keeps the order.
+
+def _lie_side_by_side(flow: Flow, block: Block, output: Value, entered: Value) -> bool:
+    """Whether the columns are the kernel's heads in order: compared, where entries were only moved in between.
+
+    A gate or a norm in between keeps the order; another linear map, or joining what was split, does not.
     """
-    between = flow.leading_to(entered, (output,), flow.tape.steps[output].at)
-    if not {step.op for step in between.values()} <= SAME | _MOVES:
-        return True
     given, taken = flow.tape.tensor(output), flow.tape.tensor(entered)
-    merged = given.transpose(1, 2)
-    return merged.numel() == taken.numel() and torch.equal(merged.reshape(taken.shape), taken)
+    between = flow.leading_to(entered, (output,), flow.tape.steps[output].at)
+    mapped = {call.left for call in block.inside if is_linear(call.module)}
+    after = _after(output, between) - {output}
+    if given.numel() != taken.numel() or mapped & after or any(between[value].op in _REGROUPS for value in after):
+        return False
+    merged = given.transpose(1, 2).reshape(taken.shape)
+    return not {step.op for step in between.values()} <= SAME | _MOVES or torch.equal(merged, taken)
+
+
+def _after(first: Value, steps: dict[Value, Step]) -> set[Value]:
+    """The values among `steps` that depend on the first."""
+    found = {first}
+    for value, step in sorted(steps.items(), key=lambda item: item[1].at):
+        if found.intersection(step.inputs):
+            found.add(value)
+    return found
 
 
 def _layout(flow: Flow, half: Half, block: Block, count: int) -> Layout | None:

@@ -24,11 +24,12 @@ class Stack:
     path: str
     calls: tuple[Call, ...]
     votes: int
+    inner: bool = False  # a Sequential: blocks are rather kept in a ModuleList
 
 
 def stacks(model: Any, flow: Flow) -> list[Stack]:
     """Every chain of blocks that ran, best first; chains inside a better one are left out."""
-    found = sorted(_chains(model, flow), key=lambda stack: (-stack.votes, -len(stack.calls), stack.path))
+    found = sorted(_chains(model, flow), key=lambda stack: (-stack.votes, stack.inner, -len(stack.calls), stack.path))
     kept: list[Stack] = []
     for stack in found:
         if not any(_overlap(stack, better) for better in kept):
@@ -42,7 +43,7 @@ def _chains(model: Any, flow: Flow) -> Iterator[Stack]:
         calls.setdefault(call.path.rpartition(".")[0], []).append(call)
     for path, module in model.named_modules():
         if isinstance(module, LISTS) and _is_chain(flow, members := calls.get(path, [])):
-            yield Stack(path, tuple(members), _votes(model, flow, module, members))
+            yield Stack(path, tuple(members), _votes(model, flow, module, members), isinstance(module, nn.Sequential))
 
 
 def _is_chain(flow: Flow, calls: list[Call]) -> bool:

@@ -156,9 +156,7 @@ def _entering(model: Any, path: str) -> Tensor:
     return found[0]
 
 
-MIXED = "what enters this projection is not one column group a head"
 NOT_SIDE_BY_SIDE = ("causal-diffllama", "masked-mobilebert", "causal-zamba", "causal-zamba2")
-COUNTED = "heads counted from a softmax whose second dimension is something else"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +172,7 @@ COUNTED = "heads counted from a softmax whose second dimension is something else
         "causal-qwen3_5_text",
         "causal-deepseek_v3",
         "masked-bert",
-        *(pytest.param(entry, marks=pytest.mark.xfail(strict=True, reason=MIXED)) for entry in NOT_SIDE_BY_SIDE),
+        *NOT_SIDE_BY_SIDE,
     ],
 )
 def test_a_change_to_one_head_shows_in_its_columns_alone(entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +200,10 @@ def test_a_change_to_one_head_shows_in_its_columns_alone(entry: str, monkeypatch
         ("causal-bloom", "attention_0"),
         ("causal-gemma2", "attention_0"),
         ("seq2seq-fsmt", "encoder_attention_0"),
-        pytest.param("masked-longformer", "attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
-        pytest.param("masked-convbert", "attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
-        pytest.param("seq2seq-led", "encoder_attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
-        pytest.param("seq2seq-longt5", "encoder_attention_0", marks=pytest.mark.xfail(strict=True, reason=COUNTED)),
+        ("masked-longformer", "attention_0"),
+        ("masked-convbert", "attention_0"),
+        ("seq2seq-led", "encoder_attention_0"),
+        ("seq2seq-longt5", "encoder_attention_0"),
     ],
 )
 def test_as_many_heads_as_the_config_says_or_none(entry: str, place: str) -> None:

@@ -77,9 +77,6 @@ def test_opening_with_gradients_off_leaves_them_off() -> None:
         assert not torch.is_grad_enabled()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="under inference mode torch shows the tape composite operations it does not know"
-)
 @pytest.mark.parametrize("entry", ["causal-llama", "causal-opt"])
 def test_opening_under_inference_mode_finds_the_same(entry: str) -> None:
     model = fresh(entry)
