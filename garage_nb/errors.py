@@ -6,7 +6,7 @@ Each kind is also the nearest built-in, so `except ValueError` works for those w
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class GarageError(Exception):
@@ -32,6 +32,14 @@ class UnknownPartError(GarageError, LookupError):
 
 class UnavailablePartError(GarageError, LookupError):
     """A part that is there but can be neither read nor changed exactly, with the reason."""
+
+
+class PartsLeftOut(UserWarning):
+    """A selector met parts that are n/a, and the rest was used."""
+
+    def __init__(self, selector: str, names: list[str], reason: str) -> None:
+        super().__init__(f"{selector} leaves out {len(names)} that are n/a: {shortened(names)}. {reason}.")
+        self.names = names
 
 
 class InputError(GarageError, ValueError):
@@ -60,6 +68,12 @@ class HookError(GarageError, RuntimeError):
 
 class NotFiniteError(GarageError, ArithmeticError):
     """NaN or infinity where a number was needed."""
+
+
+def shortened(names: Sequence[str], count: int = 3) -> str:
+    """`layer_0, layer_1, layer_2 and 9 more`."""
+    rest = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + rest
 
 
 def nearest(asked: str, known: Iterable[str], count: int = 3) -> str:

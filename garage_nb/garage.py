@@ -175,7 +175,7 @@ class Garage(Shown):
             part: one or several: layer_3, attention_2.head_1, attention_*
             factor: 0 takes the part away, 1 leaves it
         """
-        return self._put([Scale(name, factor) for name in self.spec.select(part)])
+        return self._put([Scale(name, factor) for name in self.spec.usable(part)])
 
     @verb(session=True)
     def add(self, part: Layers, value: Any) -> InForce:
@@ -185,7 +185,7 @@ class Garage(Shown):
             part: one or several, as for scale
             value: a number, or @direction for a tensor of the part's width
         """
-        return self._put([Add(name, number_or_direction(value)) for name in self.spec.select(part)])
+        return self._put([Add(name, number_or_direction(value)) for name in self.spec.usable(part)])
 
     @verb(session=True)
     def noise(self, part: Layers, std: float = 0.1, *, seed: int = 0) -> InForce:
@@ -196,7 +196,7 @@ class Garage(Shown):
             std: as a share of the standard deviation of the hidden states there
             seed: the same seed draws the same noise
         """
-        return self._put([Noise(name, std, seed) for name in self.spec.select(part)])
+        return self._put([Noise(name, std, seed) for name in self.spec.usable(part)])
 
     @verb(session=True)
     def through(self, part: Layers, module: Any) -> InForce:
@@ -206,7 +206,7 @@ class Garage(Shown):
             part: one or several, as for scale
             module: @module, a torch module or a function from a tensor to one of the same shape
         """
-        return self._put([Through(name, module) for name in self.spec.select(part)])
+        return self._put([Through(name, module) for name in self.spec.usable(part)])
 
     @verb(session=True)
     def undo(self) -> InForce:

@@ -34,7 +34,7 @@ from torch import nn
 
 from ..core.family import text_config
 from .elementary import activation_of, norm_of
-from .formula import formula_of
+from .formula import Known, formula_of
 from .part_spec import PartSpec, PartType
 from .specs import ModelSpec
 
@@ -48,7 +48,8 @@ _OUTSIDE = {
 
 def with_facts(spec: ModelSpec, model: nn.Module) -> ModelSpec:
     """The spec with the facts of its live model and of every part."""
-    parts = {name: _with_part_facts(part, spec, model) for name, part in spec.parts.items()}
+    known: Known = {}
+    parts = {name: _with_part_facts(part, spec, model, known) for name, part in spec.parts.items()}
     return replace(spec, parts=parts, extra_info={**spec.extra_info, **facts(model)})
 
 
@@ -65,8 +66,8 @@ def facts(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def part_facts(module: nn.Module, kind: PartType) -> dict[str, Any]:
-    formula, norm = formula_of(module), norm_of(module)
+def part_facts(module: nn.Module, kind: PartType, known: Known | None = None) -> dict[str, Any]:
+    formula, norm = formula_of(module, known), norm_of(module)
     told: dict[str, Any] = {
         "class": type(module).__name__,
         "formula": formula.code,
@@ -82,13 +83,14 @@ def part_facts(module: nn.Module, kind: PartType) -> dict[str, Any]:
     return {**told, "gated": _is_gated(module)} if kind is PartType.FFN else told
 
 
-def _with_part_facts(part: PartSpec, spec: ModelSpec, model: nn.Module) -> PartSpec:
+def _with_part_facts(part: PartSpec, spec: ModelSpec, model: nn.Module, known: Known) -> PartSpec:
     """What no single module makes up is described by its whole layer."""
     path = part.module_path
     if "spread" in part.extra_info:
         around = (layer.module_path for layer in spec.of_type(PartType.FULL_LAYER))
         path = next((layer for layer in around if path.startswith(f"{layer}.")), path)
-    return replace(part, extra_info={**part.extra_info, **part_facts(model.get_submodule(path), part.part_type)})
+    told = part_facts(model.get_submodule(path), part.part_type, known)
+    return replace(part, extra_info={**part.extra_info, **told})
 
 
 def _rope(config: Any) -> dict[str, Any] | None:

@@ -39,10 +39,17 @@ class Formula:
     settings: dict[str, Setting]
 
 
-def formula_of(module: nn.Module) -> Formula:
-    reader = _Reader(module)
-    reader.module()
+def formula_of(module: nn.Module, known: Known | None = None) -> Formula:
+    """`known` is kept by whoever asks for a module and then for one around it, so that each is read once."""
+    reader = _read(module, {} if known is None else known, [])
     return Formula(_hash("\x00".join(reader.words)), reader.settings)
+
+
+def _read(module: nn.Module, known: Known, around: list[Any]) -> _Reader:
+    if module not in known:
+        known[module] = _Reader(module, known, open=around)
+        known[module].module()
+    return known[module]
 
 
 def _hash(text: str) -> str:
@@ -54,6 +61,7 @@ class _Reader:
     """Writes down one module, its functions and the modules it calls."""
 
     here: nn.Module
+    known: Known
     words: list[str] = field(default_factory=list)
     settings: dict[str, Setting] = field(default_factory=dict)
     open: list[Any] = field(default_factory=list)
@@ -168,8 +176,7 @@ class _Reader:
         if any(child is known for known in self.open):
             self.words.append("itself")
             return
-        inside = _Reader(child, open=[*(item for item in self.open if isinstance(item, nn.Module)), self.here])
-        inside.module()
+        inside = _read(child, self.known, [*(item for item in self.open if isinstance(item, nn.Module)), self.here])
         self.words += ["(", *inside.words, ")"]
         self.settings |= {f"{name}.{of}": value for of, value in inside.settings.items()}
 
@@ -183,6 +190,9 @@ class _Reader:
     def _setting(self, name: str, value: Any) -> None:
         self.words.append("setting")
         self.settings[name] = _as_json(value)
+
+
+Known = dict[nn.Module, _Reader]
 
 
 def _is_plain(value: Any) -> bool:

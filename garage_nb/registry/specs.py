@@ -6,15 +6,16 @@ TransformerLens' names all come out as one catalogue name. `ModelSpec.site` says
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..core.family import ModelFamily
 from ..core.parts import UNITS, Part, parse
 from ..core.sites import Site
 from ..core.units import Columns, Expert, Unit
-from ..errors import UnavailablePartError, UnknownPartError, nearest
+from ..errors import PartsLeftOut, UnavailablePartError, UnknownPartError, nearest
 from .foreign import from_transformer_lens
 from .part_spec import PartSpec, PartType, Proof
 from .report import Report
@@ -80,15 +81,16 @@ class ModelSpec:
     def select(self, selector: str | int | Iterable[str | int]) -> list[str]:
         """Catalogue names for `0,6,-1`, `0:12:2`, `attention_*`, `ffn_*.neurons`, `all`, a name, or a list of these.
 
-        No silent skips.
+        No silent skips: what is n/a is among them.
         """
-        many = isinstance(selector, Iterable) and not isinstance(selector, str)
-        items = list(selector) if many else [selector]  # type: ignore[arg-type]
-        texts = [text.strip() for item in items for text in str(item).split(",") if text.strip()]
-        if not texts:
-            raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
-        chosen = [name for text in texts for name in self._one(text)]
-        return list(dict.fromkeys(chosen))
+        return list(dict.fromkeys(name for text in _texts(selector) for name in self._one(text)))
+
+    def usable(self, selector: str | int | Iterable[str | int]) -> list[str]:
+        """As `select`, to read or change: a PartsLeftOut warning names what a wildcard or range met that is n/a.
+
+        A name that was spelled out stays, and so does everything when nothing would be left: `site` says why not.
+        """
+        return list(dict.fromkeys(name for text in _texts(selector) for name in self._usable(text)))
 
     def site(self, name: str) -> Site:
         """Where the tensor of a part is: what leaves it, or for heads and neurons what enters its last projection.
@@ -121,7 +123,8 @@ class ModelSpec:
         return [name for name, part in parts if not part.unavailable and part_type in (None, part.part_type)]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        parts = {name: dict(vars(part)) for name, part in self.parts.items()}
+        return {**vars(self), "parts": parts, "proofs": [dict(vars(proof)) for proof in self.proofs]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
@@ -135,6 +138,15 @@ class ModelSpec:
         known = {"family": ModelFamily(data["family"]), "parts": parts, "module_paths": paths, "proofs": proofs}
         return cls(**{**data, **known})
 
+    def _usable(self, text: str) -> list[str]:
+        met = self._one(text)
+        missing = {name: reason for name in met if (reason := self.part(name).unavailable)} if len(met) > 1 else {}
+        if not missing or len(missing) == len(met):
+            return met
+        name, reason = next(iter(missing.items()))
+        warnings.warn(PartsLeftOut(text, list(missing), f"{name}: {reason}"), stacklevel=4)
+        return [name for name in met if name not in missing]
+
     def _one(self, text: str) -> list[str]:
         if text == "all":
             return [f"layer_{i}" for i in range(self.num_layers)]
@@ -147,7 +159,7 @@ class ModelSpec:
         return [self.name(text)]
 
     def _matching(self, text: str) -> list[str]:
-        """`attention_*`, `layer_norm_*`, `ffn_*.neurons`: a kind, and what to read inside each."""
+        """`attention_*`, `layer_norm_*`, `ffn_*.neurons`: a kind, and what to read inside each that has it."""
         stem, _, unit = text.partition(".")
         wanted = parse(stem.rstrip("_*"))
         names = [
@@ -160,7 +172,10 @@ class ModelSpec:
             raise UnknownPartError(
                 f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}."
             )
-        return [self.name(f"{name}.{unit}") for name in names] if unit else names
+        if not unit:
+            return names
+        inside = [found for name in names if (found := self._by_address(f"{name}.{unit}")) is not None]
+        return inside or [self.name(f"{names[0]}.{unit}")]  # none has such a unit: `name` says what is near
 
     def _range(self, text: str) -> range:
         try:
@@ -224,6 +239,16 @@ class ModelSpec:
 
 
 _INSTEAD = "Read the whole layer, or a module inside by its path; `spec.report()` says what was proved."
+
+
+def _texts(selector: str | int | Iterable[str | int]) -> list[str]:
+    """The pieces of a selector. UnknownPartError for none."""
+    many = isinstance(selector, Iterable) and not isinstance(selector, str)
+    items = list(selector) if many else [selector]  # type: ignore[arg-type]
+    texts = [text.strip() for item in items for text in str(item).split(",") if text.strip()]
+    if not texts:
+        raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
+    return texts
 
 
 def _unit(address: Part, part: PartSpec) -> Unit | None:

@@ -120,7 +120,7 @@ def _encoded(key: Key, spec: ModelSpec) -> bytes:
     body = spec.to_json()
     record = {"schema": SCHEMA, "key": key, "sha256": _digest(json.dumps(body)), "spec": body}
     # Not as \\u escapes: JSON would give two lone surrogates back as the one character they are halves of.
-    return json.dumps(record, indent=1, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _opened(raw: bytes) -> tuple[Key, ModelSpec] | None:

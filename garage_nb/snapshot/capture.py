@@ -61,11 +61,11 @@ class SnapshotCapture:
     def _labelled(self, layers: str | int | Iterable[str | int]) -> dict[str, str]:
         """Label -> catalogue name. A list of names keeps the user's own spelling; a selector gets catalogue names."""
         if isinstance(layers, str) or not isinstance(layers, Iterable):
-            return {name: name for name in self.spec.select(layers)}
+            return {name: name for name in self.spec.usable(layers)}
         return {
             label: name
             for item in list(layers) or [""]  # `select` says what is wrong with nothing
-            for name in self.spec.select(item)
+            for name in self.spec.usable(item)
             for label in [str(item) if str(item) in self.spec.module_paths else name]
         }
 

@@ -119,15 +119,15 @@ class Tape(TorchDispatchMode):
         written = _written_by(func)
         if self._inside and not written:
             return func(*args, **(kwargs or {}))
-        flat = list(_flat((*args, *(kwargs or {}).values())))
-        inputs = tuple(value for item in flat if (value := self.value(item)) is not None)
+        flat = _flat((*args, *kwargs.values()) if kwargs else args)
+        inputs = tuple([value for item in flat if (value := self.value(item)) is not None])
         changed = [args[place] for place in written if place < len(args) and isinstance(args[place], Tensor)]
         for tensor in changed:
             self._keep(tensor)
         result = func(*args, **(kwargs or {}))
         for tensor in changed:
             self._versions[id(tensor)] = self._versions.get(id(tensor), 0) + 1
-        numbers = tuple(float(item) for item in flat if type(item) in (int, float))
+        numbers = tuple([float(item) for item in flat if type(item) in (int, float)])
         self._write(func._overloadpacket.__name__, inputs, numbers, changed or _flat((result,)))
         return result
 
@@ -181,12 +181,14 @@ class Tape(TorchDispatchMode):
             return None
 
 
-def _flat(items: Iterable[Any]) -> Iterator[Any]:
+def _flat(items: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
     for item in items:
         if isinstance(item, tuple | list):
-            yield from _flat(item)
+            found += _flat(item)
         else:
-            yield item
+            found.append(item)
+    return found
 
 
 @cache

@@ -213,8 +213,7 @@ def test_an_edit_or_capture_there_is_refused_before_the_model_runs(entry: str, u
     assert spec.parts[place].count_of(unit) in (None, 4)
 
 
-def test_a_selector_names_what_cannot_be_read_too() -> None:
-    """As it stands: `select` answers every name of the kind, and reading them refuses the first that is n/a."""
+def test_a_selector_of_which_nothing_can_be_read_says_why() -> None:
     model, spec = opened("causal-doge")
 
     chosen = spec.select("attention_*")
