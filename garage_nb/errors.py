@@ -66,6 +66,10 @@ class HookError(GarageError, RuntimeError):
     """A hook that never fired, or was asked for what it did not see."""
 
 
+class CancelledError(GarageError, RuntimeError):
+    """A run that was asked to stop before it was done."""
+
+
 class NotFiniteError(GarageError, ArithmeticError):
     """NaN or infinity where a number was needed."""
 

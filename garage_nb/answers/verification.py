@@ -10,6 +10,7 @@ from ..core.fingerprint import Fingerprint, bare_logits, probe
 from ..core.run import logits
 from ..core.sites import Read
 from ..registry.lift import Lifted
+from ..registry.part_spec import PartType
 from ..view.cards import Card
 from ..view.shown import Shown
 
@@ -42,7 +43,7 @@ def verify(lifted: Lifted) -> Verification:
     differing = lifted.baseline.differences(Fingerprint.of(model))
     findings = {f"{aspect} since it was put on the lift": differing.get(aspect, "") for aspect in _ASPECTS}
     seed = torch.random.get_rng_state()
-    seen = [Read(spec.site(f"layer_{layer}"), lambda hidden: None) for layer in range(spec.num_layers)]
+    seen = [Read(spec.site(name), lambda hidden: None) for name in spec.available(PartType.FULL_LAYER)]
     same = torch.equal(logits(model, probe(model), seen), bare_logits(model))
     findings["logits while every layer is read"] = "" if same else "reading changes them"
     findings["random numbers"] = "" if torch.equal(seed, torch.random.get_rng_state()) else "torch's generator moved"

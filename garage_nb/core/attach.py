@@ -2,7 +2,8 @@
 
 `Attached` is the only place in the project that touches a hook table. Writers go first and readers last, so a
 reader sees what the next layer will see, and transformers' own recorders (which it leaves on a model for good) see the
-written value too. A pass uses it as a `with` block; what stays on from call to call says `hold()`.
+written value too. Writers to single experts go before those to the sum over them, as the experts do. A pass uses it as
+a `with` block; what stays on from call to call says `hold()`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from types import TracebackType
 from typing import Any
 
@@ -54,7 +56,6 @@ class Attached:
         self._owner: threading.Thread | None = None
         self._held = False
         self.fired: set[Site] = set()
-        self.shares: dict[str, dict[Unit, Tensor]] = {}  # what was written to experts in the call under way
 
     def hold(self) -> None:
         """Stay in force until `close()`, from one pass to the next; `sweep` leaves it alone."""
@@ -84,12 +85,6 @@ class Attached:
             self._handles.pop()
 
     @property
-    def expert_sites(self) -> set[Site]:
-        """Where it writes to the share of an expert."""
-        writes = [write for hook in self._hooks if isinstance(hook, _WriteHook) for write in hook.writes]
-        return {write.site for write in writes if isinstance(write.site.unit, Expert)}
-
-    @property
     def acting(self) -> bool:
         return self._owner is threading.current_thread()
 
@@ -110,10 +105,13 @@ class Attached:
             hook.calls = 0
 
     def _for_door(self, module: nn.Module, door: Door, taps: Sequence[Tap]) -> list[_Hook]:
-        writers = [tap for tap in taps if isinstance(tap, Write)]
+        writers = [tap for tap in taps if isinstance(tap, Write) and not isinstance(tap.site.unit, Expert)]
+        to_experts = [tap for tap in taps if isinstance(tap, Write) and isinstance(tap.site.unit, Expert)]
         readers = [tap for tap in taps if isinstance(tap, Read)]
         hooks: list[_Hook] = [_CallHook(self, module, door, tap.fn) for tap in taps if isinstance(tap, Call)]
         hooks += [_WatchHook(self, module, door, tap.fn) for tap in taps if isinstance(tap, Watch)]
+        if to_experts:
+            hooks += [expert := _ExpertHook(self, module, door, to_experts), _EndHook(expert)]
         if writers:
             hooks.append(_WriteHook(self, module, door, writers))
         if readers:
@@ -122,19 +120,23 @@ class Attached:
 
 
 class _Hook:
-    """One entry in a module's hook table; the type is how `sweep` knows ours from everyone else's."""
+    """One entry in a module's hook table; the type is how `sweep` knows ours from everyone else's.
 
-    first = False
+    Those with a `rank` below 0 stand before everyone else's hooks, those above 0 after, each in the order of ranks.
+    """
+
+    rank = 0
 
     def __init__(self, owner: Attached, module: nn.Module, door: Door) -> None:
         self.owner, self.module, (self.path, self.side) = owner, module, door
         self.calls = 0
+        self.shares: dict[Unit, Tensor] = {}  # of experts, as they stand after this hook in the call under way
 
     def register(self) -> RemovableHandle:
         if self.side == "output":
-            handle = self.module.register_forward_hook(self.on_output, with_kwargs=True, prepend=self.first)
+            handle = self.module.register_forward_hook(self.on_output, with_kwargs=True, prepend=self.rank < 0)
         else:
-            handle = self.module.register_forward_pre_hook(self.on_input, with_kwargs=True, prepend=self.first)
+            handle = self.module.register_forward_pre_hook(self.on_input, with_kwargs=True, prepend=self.rank < 0)
         _keep_order(self.module, self.side)
         return handle
 
@@ -163,9 +165,15 @@ class _Hook:
         """Look at the hidden states, or answer others in their place."""
         return passing.hidden
 
+    def shares_before(self) -> dict[Unit, Tensor]:
+        """Of experts written to in the call under way, whoever did it."""
+        ours = [hook for fn in _table(self.module, self.side).values() if (hook := _ours(fn)) is not None]
+        earlier = [hook for hook in takewhile(lambda hook: hook is not self, ours) if hook.owner.acting]
+        return {unit: share for hook in earlier for unit, share in hook.shares.items()}
+
 
 class _WriteHook(_Hook):
-    first = True
+    rank = -1
 
     def __init__(self, owner: Attached, module: nn.Module, door: Door, writes: Sequence[Write]) -> None:
         super().__init__(owner, module, door)
@@ -175,21 +183,48 @@ class _WriteHook(_Hook):
         for write in self.writes:
             if write.site.turn in (None, turn):
                 passing = replace(passing, hidden=written(write, passing))
-        self.owner.shares[self.path] = passing.shares
         return passing.hidden
 
 
+class _ExpertHook(_WriteHook):
+    """Takes the shares up where the one before it left them."""
+
+    rank = -2
+
+    def touch(self, passing: Passing, turn: int) -> Tensor:
+        passing = replace(passing, shares=self.shares_before())
+        hidden = super().touch(passing, turn)
+        self.shares = passing.shares
+        return hidden
+
+
 class _ReadHook(_Hook):
+    rank = 1
+
     def __init__(self, owner: Attached, module: nn.Module, door: Door, reads: Sequence[Read]) -> None:
         super().__init__(owner, module, door)
         self.reads = reads
 
     def touch(self, passing: Passing, turn: int) -> Tensor:
         reads = [read for read in self.reads if read.site.turn in (None, turn)]
-        passing = replace(passing, shares=self.owner.shares.pop(self.path, {}))
+        passing = replace(passing, shares=self.shares_before())
         for read in reads:
             read.fn(found(read.site, passing))
         self.owner.made([read.site for read in reads])
+        return passing.hidden
+
+
+class _EndHook(_Hook):
+    """After all readers: shares are kept no longer than the call."""
+
+    rank = 2
+
+    def __init__(self, expert: _ExpertHook) -> None:
+        super().__init__(expert.owner, expert.module, (expert.path, expert.side))
+        self.expert = expert
+
+    def touch(self, passing: Passing, turn: int) -> Tensor:
+        self.expert.shares = {}
         return passing.hidden
 
 
@@ -283,14 +318,16 @@ def _ours(fn: Any) -> _Hook | None:
     return owner if isinstance(owner, _Hook) else None
 
 
-def _keep_order(module: nn.Module, side: str) -> None:
-    """Writers stand before everyone else's hooks but in the order they were opened; `prepend` alone reverses them.
+def _table(module: nn.Module, side: str) -> Any:
+    return module._forward_hooks if side == "output" else module._forward_pre_hooks
 
-    Readers stand after everyone else's.
-    """
-    table: Any = module._forward_hooks if side == "output" else module._forward_pre_hooks
-    ours = {key: hook for key, fn in sorted(table.items()) if (hook := _ours(fn)) is not None}
-    for key in reversed([key for key, hook in ours.items() if isinstance(hook, _WriteHook)]):
+
+def _keep_order(module: nn.Module, side: str) -> None:
+    """By rank, and within a rank in the order they were opened; `prepend` alone reverses that."""
+    table = _table(module, side)
+    ranks = {key: hook.rank for key, fn in sorted(table.items()) if (hook := _ours(fn)) is not None}
+    keys = sorted(ranks, key=ranks.__getitem__)
+    for key in reversed([key for key in keys if ranks[key] < 0]):
         table.move_to_end(key, last=False)
-    for key in [key for key, hook in ours.items() if isinstance(hook, _ReadHook)]:
+    for key in [key for key in keys if ranks[key] > 0]:
         table.move_to_end(key)

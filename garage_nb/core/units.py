@@ -66,7 +66,9 @@ class Expert(Unit):
     """What one of several experts adds to what leaves them together, already weighed by the router.
 
     Fused experts have no module each. The sum over experts is linear in the router's weights, so running the module
-    again with all other weights at 0 gives this expert's share, whatever its formula is.
+    again with all other weights at 0 gives this expert's share, whatever its formula is. An expert stands before that
+    sum: what is done to its share is done before anything that is done to the sum, and a reader of the share sees no
+    more than that.
     """
 
     index: int

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 
 from torch import Tensor, nn
 
 from ..core.attach import Attached
-from ..core.sites import Write
 from ..errors import EditError, nearest
 from ..registry.decompose import spec_of
 from .edits import Add, Edit, Noise, Scale, Through
@@ -61,9 +60,7 @@ class LayerInjector:
             raise EditError(
                 f"An injection named {chosen!r} is in force already.", "Give another name, or remove() it first."
             )
-        taps = Recipe((edit,)).taps(self.spec)
-        self._demand_no_other_expert(taps)
-        attached = Attached(self.model, taps)
+        attached = Attached(self.model, Recipe((edit,)).taps(self.spec))
         self._open[chosen] = attached
         attached.hold()
         return chosen
@@ -82,12 +79,6 @@ class LayerInjector:
     def list_injections(self) -> list[str]:
         """Names in the order they act."""
         return list(self._open)
-
-    def _demand_no_other_expert(self, taps: Sequence[Write]) -> None:
-        """Two injections at one place do not know of each other's shares of the experts."""
-        held = {site for attached in self._open.values() for site in attached.expert_sites}
-        if any(tap.site in held for tap in taps):
-            raise EditError("An injection acts on this expert already.", "Remove it first, or give one that does both.")
 
     def _fresh(self, edit: Edit) -> str:
         names = (f"{edit.at}:{edit.verb}_{count}" for count in itertools.count(1))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..core.sites import Write
-from ..core.units import Expert
 from ..errors import EditError
 from ..registry.part_spec import PartType
 from ..registry.specs import ModelSpec
@@ -36,9 +35,7 @@ class Recipe:
 
         A place the model does not have is an UnknownPartError, one where an edit would do nothing an EditError.
         """
-        taps = [_tap(edit, spec) for edit in self.edits]
-        _demand_separate(taps)
-        return taps
+        return [_tap(edit, spec) for edit in self.edits]
 
     def places(self, spec: ModelSpec) -> tuple[str, ...]:
         """Catalogue names of what is changed, each once."""
@@ -75,13 +72,3 @@ def _tap(edit: Edit, spec: ModelSpec) -> Write:
             "Edit the ffn of the same layer.",
         )
     return Write(spec.site(name), edit.writer(), edit.at)
-
-
-def _demand_separate(taps: Sequence[Write]) -> None:
-    """EditError for experts edited both together and one by one: a share is worked out from the untouched whole."""
-    single = {tap.site.path for tap in taps if isinstance(tap.site.unit, Expert)}
-    together = next((tap for tap in taps if tap.site.unit is None and tap.site.path in single), None)
-    if together is not None:
-        raise EditError(
-            f"{together.said} is edited as a whole, and one of its experts too.", "Edit each of the experts instead."
-        )

@@ -42,7 +42,8 @@ class PartSpec:
     times             factor between that output and what is added (Granite's residual multiplier)
     turn              which call of one pass is meant, where a module is called several times
     projection        path of the last projection inside; heads or neurons enter it; with projection_turn, as turn
-    experts           path of the module whose output is the sum over experts; with num_experts, experts_per_token
+    experts           path of the module whose output is the sum over experts; with num_experts, experts_per_token,
+                      and experts_times, where that is added some times over (a routed scaling factor), as times
     qkv               "split", "thirds", "grouped", "latent" or "other", with the paths of the projections
     place             of a norm: "pre", "post" (on what a half adds), "stream" (on the residual stream) or "inside"
     spread            the modules that make the part up, where no single one does (OPT's fc1 and fc2)

@@ -62,5 +62,5 @@ class Report(Shown):
     def _missing(self, proof: Proof) -> str:
         """The parts of one block that are n/a although it adds up."""
         number, stack = proof.layer.rpartition("_")[2], proof.layer.partition("layer_")[0]
-        own = [name for name in self.unavailable if name.startswith(stack) and f"_{number}" in f"{name}_"]
+        own = [name for name in self.unavailable if name.startswith(stack) and f"_{number}_" in f"{name}_"]
         return f"n/a: {', '.join(own)}" if own else ""

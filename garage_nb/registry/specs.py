@@ -108,7 +108,8 @@ class ModelSpec:
         if address.unit is None:
             return Site(part.read_at, turn=turn, times=part.extra_info.get("times", 1.0))
         if address.unit.startswith("expert"):
-            return Site(part.extra_info["experts"], turn=turn, unit=_unit(address, part))
+            times = part.extra_info.get("experts_times", 1.0)
+            return Site(part.extra_info["experts"], turn=turn, times=times, unit=_unit(address, part))
         turn = part.extra_info.get("projection_turn")
         return Site(part.extra_info["projection"], "input", turn, unit=_unit(address, part))
 
@@ -217,11 +218,12 @@ class ModelSpec:
         return f"{address.whole}.{address.unit}_{index}" if 0 <= index < count else None
 
     def _by_path(self, text: str) -> str | None:
-        """The part at a module's path, unless the part is read elsewhere: then the path means the module itself."""
+        """The part at a module's path, unless the part is n/a or read elsewhere: then the path is the module itself."""
         own = (
             name
             for name, part in self.parts.items()
-            if part.module_path == text == part.read_at and not {"turn", "times"} & part.extra_info.keys()
+            if part.module_path == text == part.read_at and not part.unavailable
+            if not {"turn", "times"} & part.extra_info.keys()
         )
         return next(own, None) or (text if text in self.module_paths else None)
 

@@ -19,7 +19,7 @@ from uuid import uuid4
 from ..errors import SpecFileError
 from .specs import ModelSpec
 
-SCHEMA = 3
+SCHEMA = 4
 _A_DAY = 86_400  # seconds; no writer takes that long, so an older temporary file belongs to one that was killed
 
 

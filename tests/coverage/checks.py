@@ -61,7 +61,8 @@ class Opened:
         return [kept[place] for place in range(len(sites))]
 
     def layers(self) -> list[str]:
-        return [name for name, part in self.spec.parts.items() if part.part_type is PartType.FULL_LAYER]
+        """Those that run, bottom to top."""
+        return self.spec.available(PartType.FULL_LAYER)
 
     def added(self, layer: str) -> list[str]:
         """The halves of one block."""
@@ -147,11 +148,12 @@ def as_transformers_records(one: Opened) -> str:
     if one.model.config.model_type in RECORDED_OTHERWISE:
         return f"n/a: transformers records {RECORDED_OTHERWISE[one.model.config.model_type]}"
     assert states, "transformers records none"
-    for layer in range(one.spec.num_layers - 1):
-        (hidden,) = one.hidden(one.spec.site(f"layer_{layer}"))
+    layers = [layer for layer in one.layers() if not layer.startswith("encoder_")]
+    for layer in layers[:-1]:
+        (hidden,) = one.hidden(one.spec.site(layer))
         while states and not (states[0].shape == hidden.shape and torch.equal(states[0], hidden)):
             states.pop(0)
-        assert states, f"what leaves layer_{layer} is not among the recorded states"
+        assert states, f"what leaves {layer} is not among the recorded states"
     return "ok"
 
 

@@ -26,8 +26,10 @@ from .heads import heads_of
 from .norms import norms_of
 from .projection import last_projection
 from .proofs import prove
-from .stacks import Stack, stacks
+from .stacks import Stack, numbered, stacks
 from .tape import Call, Tape
+
+IDLE = "it did not run on token ids alone"
 
 Parts = dict[str, PartSpec]
 
@@ -80,24 +82,21 @@ class _Catalogue:
     encoder: Stack | None
 
     def spec(self, model_id: str) -> ModelSpec:
-        below, above = edges(self.model, self.flow, self.encoder or self.main), edges(self.model, self.flow, self.main)
-        parts, proofs = self._below(below), []
-        for stack, of in ((self.encoder, ENCODER), (self.main, None)):
-            for layer, call in enumerate(stack.calls if stack is not None else ()):
-                block, proof = self._block(call, layer, of)
-                parts.update(block)
-                proofs.append(proof)
-            if stack is not None and of is not None:
-                parts.update(self._norm_after(edges(self.model, self.flow, stack), of))
-        parts.update(self._norm_after(above, None))
-        parts.update(self._head(above))
+        parts: Parts = {}
+        proofs: list[Proof] = []
+        if self.encoder is not None:
+            self._add(self.encoder, ENCODER, edges(self.model, self.flow, self.encoder), parts, proofs)
+        since = self.encoder.calls[-1].ended if self.encoder is not None else 0
+        around = edges(self.model, self.flow, self.main, since)
+        self._add(self.main, None, around, parts, proofs)
+        parts.update(self._head(around))
         config = text_config(self.model)
         heads = [part.num_heads for part in parts.values() if part.num_heads]
         return ModelSpec(
             model_id=model_id,
             family=family_of(config),
             hidden_dim=self._width(self.main.calls[0]),
-            num_layers=len(self.main.calls),
+            num_layers=len(numbered(self.main, self.model)),
             num_heads=max(heads, default=0),
             vocab_size=vocab_size(self.model),
             max_seq_len=positions_of(config),
@@ -106,21 +105,43 @@ class _Catalogue:
             proofs=tuple(proofs),
         )
 
-    def _below(self, found: Edges) -> Parts:
+    def _add(self, stack: Stack, of: str | None, around: Edges, parts: Parts, proofs: list[Proof]) -> None:
+        """One stack's parts, bottom to top."""
+        parts.update(self._below(around, of))
+        for layer, (path, call) in enumerate(numbered(stack, self.model)):
+            block, proof = self._idle(path, layer, of) if call is None else self._block(call, layer, of)
+            parts.update(block)
+            proofs.append(proof)
+        parts.update(self._norm_after(around, of))
+
+    def _below(self, found: Edges, of: str | None) -> Parts:
         parts: Parts = {}
         if found.embedding is not None:
-            parts["embedding"] = self._part(PartType.EMBEDDING, found.embedding, input_dim=vocab_size(self.model))
+            rows = getattr(found.embedding.module, "num_embeddings", None) or vocab_size(self.model)
+            parts[str(Part("embedding", stack=of))] = self._part(PartType.EMBEDDING, found.embedding, input_dim=rows)
         if found.position is not None:
             rows = next((p.shape[0] for p in found.position.module.parameters()), self._width(found.position))
-            parts["position_embedding"] = self._part(PartType.POSITION_EMBEDDING, found.position, input_dim=rows)
+            position = self._part(PartType.POSITION_EMBEDDING, found.position, input_dim=rows)
+            parts[str(Part("position_embedding", stack=of))] = position
         if found.rotary is not None:
             width = self._width(found.rotary)
             rotary = self._part(PartType.ROTARY_EMB, found.rotary, input_dim=width)
-            parts["rotary_emb"] = replace(rotary, extra_info={})  # Gemma 3 calls it once for each kind of layer
+            rotary = replace(rotary, extra_info={})  # Gemma 3 calls it once for each kind of layer
+            parts[str(Part("rotary_emb", stack=of))] = rotary
         for count, norm in enumerate(found.norms):
             role = "embedding" if not count else f"embedding_{count + 1}"
-            parts[f"layer_norm_{role}"] = self._part(PartType.LAYER_NORM, norm, place="stream")
+            name = str(Part("layer_norm", None, role, stack=of))
+            parts[name] = self._part(PartType.LAYER_NORM, norm, place="stream")
         return parts
+
+    def _idle(self, path: str, layer: int, of: str | None) -> tuple[Parts, Proof]:
+        """A block that keeps its number although the pass left it out, as Mllama does without an image."""
+        whole, width = str(Part("layer", layer, stack=of)), self._width(self.main.calls[0])
+        part = PartSpec(
+            part_type=PartType.FULL_LAYER, layer_idx=layer, module_path=path,
+            input_dim=width, output_dim=width, unavailable=IDLE,
+        )  # fmt: skip
+        return {whole: part}, Proof(layer=whole, claim="", error=None, tolerance=None, reason=IDLE)
 
     def _block(self, call: Call, layer: int, of: str | None) -> tuple[Parts, Proof]:
         block = Block(self.flow, call)
@@ -180,6 +201,7 @@ class _Catalogue:
                 info["experts_per_token"] = experts.per_token
             if experts.together is not None and not experts.reason:
                 info["experts"] = experts.together.path
+                info |= {"experts_times": experts.times} if experts.times != 1 else {}
             gate = None if experts.router is None else self._part(PartType.GATE, experts.router, part.layer_idx)
             return replace(part, extra_info={**part.extra_info, **info}), gate
         projection = last_projection(self.flow, block, half)

@@ -1,4 +1,4 @@
-"""Below the first block and above the last: embeddings, rotary, the final norm, the head."""
+"""Below the first block of a stack and above its last: embeddings, rotary, the final norm, the head."""
 
 from __future__ import annotations
 
@@ -30,21 +30,33 @@ class Edges:
     head: Call | None
 
 
-def edges(model: Any, flow: Flow, stack: Stack) -> Edges:
+def edges(model: Any, flow: Flow, stack: Stack, since: int = 0) -> Edges:
+    """`since` is the moment when the encoder had ended, for the decoder above it."""
     first, last = stack.calls[0], stack.calls[-1]
-    table = input_embedding(model)
     below = [call for call in flow.tape.calls if call.began < first.began and call.left is not None]
     assert first.entered is not None
     leading = flow.leading_to(first.entered, (), 0)
-    looked_up = [call for call in below if call.left in leading and not any(call.module.children())]
+    entering = [call for call in below if call.left in leading]
+    looked_up = [call for call in entering if not any(call.module.children())]
+    table = input_embedding(model)
+    of_table = [call for call in entering if _looks_up(call.module, table)]
+    if since:
+        others = [call for call in looked_up if _is_other_table(call)]
+    else:
+        others = [call for call in below if _looks_up(call.module, table)]  # looked up on a way that cannot be traced
     return Edges(
-        embedding=next((call for call in below if _looks_up(call.module, table)), None),
+        embedding=next(iter([*of_table, *others]), None),
         position=next((call for call in looked_up if not _looks_up(call.module, table) and _is_position(call)), None),
-        rotary=next((call for call in flow.tape.calls if _ROTARY.search(type(call.module).__name__)), None),
+        rotary=next((call for call in flow.tape.calls if since < call.began < last.ended and _is_rotary(call)), None),
         norms=tuple(call for call in looked_up if is_norm(call.module)),
         final_norm=_final_norm(flow, last),
         head=_head_call(model, flow, last),
     )
+
+
+def _is_other_table(call: Call) -> bool:
+    """Of tokens too, as FSMT's decoder has for its own language. Types and positions are looked up after them."""
+    return isinstance(call.module, nn.Embedding) and not _is_position(call)
 
 
 def _looks_up(module: nn.Module, table: nn.Module) -> bool:
@@ -55,6 +67,10 @@ def _looks_up(module: nn.Module, table: nn.Module) -> bool:
 
 def _is_position(call: Call) -> bool:
     return bool(_POSITION.search(call.name) or _POSITION.search(type(call.module).__name__))
+
+
+def _is_rotary(call: Call) -> bool:
+    return bool(_ROTARY.search(type(call.module).__name__))
 
 
 def _final_norm(flow: Flow, last: Call) -> Call | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from .flow import Flow
+from .flow import Flow, Term
 from .halves import Block, Half
 from .stacks import recorded
 from .tape import Call
@@ -18,13 +18,17 @@ _ROUTER = re.compile(r"(^|\.)(gate|router)$|router|gating|topk", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Experts:
-    """`together` is the module whose output is the sum over experts, where there is one; `count` how many they are."""
+    """`together` is the module whose output is the sum over experts, where there is one; `count` how many they are.
+
+    `times` that output is added to the stream.
+    """
 
     router: Call | None
     together: Call | None
     count: int | None
     per_token: int | None
     reason: str = ""
+    times: float = 1.0
 
 
 def experts_of(model: Any, flow: Flow, block: Block, half: Half) -> Experts | None:
@@ -44,7 +48,7 @@ def experts_of(model: Any, flow: Flow, block: Block, half: Half) -> Experts | No
     picks = [tensor for tensor in chosen if not tensor.is_floating_point() and tensor.ndim == 2]
     if not picks:
         return Experts(router, together, count, None, "the experts are not told which tokens are theirs")
-    return Experts(router, together, count, picks[0].shape[-1])
+    return Experts(router, together, count, picks[0].shape[-1], times=_times(flow, half, together))
 
 
 def _fused(module: nn.Module) -> int | None:
@@ -56,6 +60,19 @@ def _fused(module: nn.Module) -> int | None:
 def _listed(module: nn.Module) -> int | None:
     lists = [child for name, child in module.named_modules() if isinstance(child, nn.ModuleList) and "expert" in name]
     return len(lists[0]) if lists and len(lists[0]) > 1 else None
+
+
+def _times(flow: Flow, half: Half, together: Call) -> float:
+    """1 where it goes through more than sums and factors, a norm: the share is then what it is before that."""
+    waiting = [Term(half.times, half.value)]
+    while waiting:
+        times, value = waiting.pop()
+        if value == together.left:
+            return times
+        scaled, before = flow.scaled(value), flow.passed_on(value)
+        parts = [Term(1.0, before)] if before is not None else [scaled] if scaled is not None else flow.summed(value)
+        waiting += [part.by(times) for part in parts or ()]
+    return 1.0
 
 
 def _router(model: Any, flow: Flow, inside: list[Call], count: int, together: Call | None) -> Call | None:

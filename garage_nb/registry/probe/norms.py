@@ -44,7 +44,15 @@ def _norm(flow: Flow, block: Block, call: Call) -> Norm:
         served = next((half for half in block.halves if on_stream or call.left in half.upstream), None)
         if served is not None:
             return Norm(served.kind, "stream" if on_stream else "pre", call)
+    feeding = next((half for half in block.halves if _feeds(call, half)), None)
+    if feeding is not None:
+        return Norm(feeding.kind, "pre", call)
     return Norm(call.role, "inside", call)
+
+
+def _feeds(call: Call, half: Half) -> bool:
+    """Whether the half starts from what leaves the norm, though the stream could not be followed to it."""
+    return half.module is not None and half.module.entered == call.left
 
 
 def _last_half_before(block: Block, call: Call) -> Half | None:

@@ -37,6 +37,18 @@ def stacks(model: Any, flow: Flow) -> list[Stack]:
     return kept
 
 
+def numbered(stack: Stack, model: nn.Module) -> list[tuple[str, Call | None]]:
+    """Path and call of every block, by number: its place in the ModuleList. One that did not run has no call.
+
+    Where blocks run twice, or in another order than they are kept in, the calls are numbered.
+    """
+    ran = {call.name: call for call in stack.calls}
+    kept = list(model.get_submodule(stack.path)._modules)
+    if stack.inner or [name for name in kept if name in ran] != [call.name for call in stack.calls]:
+        return [(call.path, call) for call in stack.calls]
+    return [(f"{stack.path}.{name}", ran.get(name)) for name in kept]
+
+
 def _chains(model: Any, flow: Flow) -> Iterator[Stack]:
     calls: dict[str, list[Call]] = {}
     for call in flow.tape.calls:

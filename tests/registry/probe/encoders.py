@@ -61,7 +61,7 @@ ENCODERS = [
         stack="encoder_",
         halves={"attention": t5_attention(0, "SelfAttention"), "ffn": feed(f"layer.1.{T5_FEED}", "wo")},
         norms={"layer.0.layer_norm": "attention pre", "layer.1.layer_norm": "ffn pre"},
-        edges={"encoder_layer_norm_final": "encoder.final_layer_norm"},
+        edges={"encoder_embedding": "encoder.embed_tokens", "encoder_layer_norm_final": "encoder.final_layer_norm"},
     ),
     Family(
         entry="seq2seq-t5",
@@ -76,7 +76,11 @@ ENCODERS = [
             "layer.1.layer_norm": "cross_attention pre",
             "layer.2.layer_norm": "ffn pre",
         },
-        edges={"layer_norm_final": "decoder.final_layer_norm", "output_head": "lm_head"},
+        edges={
+            "embedding": "decoder.embed_tokens",
+            "layer_norm_final": "decoder.final_layer_norm",
+            "output_head": "lm_head",
+        },
     ),
     Family(
         entry="seq2seq-bart",
@@ -84,6 +88,11 @@ ENCODERS = [
         stack="encoder_",
         halves={"attention": bart_half("self_attn"), "ffn": BART_FEED},
         norms={"self_attn_layer_norm": "attention_post stream", "final_layer_norm": "ffn_post stream"},
+        edges={
+            "encoder_embedding": "model.encoder.embed_tokens",
+            "encoder_position_embedding": "model.encoder.embed_positions",
+            "encoder_layer_norm_embedding": "model.encoder.layernorm_embedding",
+        },
     ),
     Family(
         entry="seq2seq-bart",
@@ -99,6 +108,11 @@ ENCODERS = [
             "encoder_attn_layer_norm": "cross_attention_post stream",
             "final_layer_norm": "ffn_post stream",
         },
-        edges={"output_head": "lm_head"},
+        edges={
+            "embedding": "model.decoder.embed_tokens",
+            "position_embedding": "model.decoder.embed_positions",
+            "layer_norm_embedding": "model.decoder.layernorm_embedding",
+            "output_head": "lm_head",
+        },
     ),
 ]

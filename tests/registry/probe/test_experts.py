@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Thread
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from garage_nb.errors import EditError, UnknownPartError
-from garage_nb.inject.edits import Scale
+from garage_nb.errors import UnknownPartError
+from garage_nb.inject.edits import Add, Edit, Scale, Through
 from garage_nb.inject.layer import LayerInjector
 from garage_nb.inject.recipe import Recipe
 from garage_nb.registry.decompose import spec_of
@@ -31,6 +35,7 @@ FUSED = {
     "causal-granitemoe": "model.layers.1.block_sparse_moe.experts",
 }
 every_fused = pytest.mark.parametrize("entry", FUSED)
+ALL_OF_IT = [f"causal-{kind}" for kind in ("mixtral", "gpt_oss", "granitemoe", "granitemoeshared", "granitemoehybrid")]
 
 
 def shares(model: Any, *places: str) -> dict[str, Tensor]:
@@ -45,9 +50,59 @@ def test_the_shares_add_up_to_what_leaves_the_experts(entry: str) -> None:
 
     own = shares(model, *names)
 
-    together = seen(model, FUSED[entry])[FUSED[entry]]
+    together = seen(model, FUSED[entry])[FUSED[entry]] * getattr(model.config, "residual_multiplier", 1)
     assert torch.allclose(sum(own.values()), together.reshape(own[names[0]].shape), **ALIKE)  # type: ignore[arg-type]
     assert sum(bool(share.any()) for share in own.values()) >= 2  # two answer for every token
+
+
+@pytest.mark.parametrize("entry", ALL_OF_IT)
+def test_the_shares_add_up_to_what_the_half_adds(entry: str) -> None:
+    """Times the residual multiplier, which Granite applies outside the module; a shared expert is a half of its own."""
+    model, spec = opened(entry)
+    names = [f"ffn_1.expert_{index}" for index in range(4)]
+
+    own = shares(model, "ffn_1", "ffn_1.experts", *names)
+
+    added = own["ffn_1"]
+    left = seen(model, spec.parts["ffn_1"].module_path)[spec.parts["ffn_1"].module_path]
+    assert torch.allclose(added, left * getattr(model.config, "residual_multiplier", 1), **ALIKE)
+    assert torch.allclose(sum(own[name] for name in names).reshape(added.shape), added, **ALIKE)  # type: ignore[union-attr]
+    assert torch.allclose(own["ffn_1.experts"].reshape(added.shape), added, **ALIKE)
+
+
+@pytest.mark.parametrize(("entry", "times"), [("causal-laguna", 0.5), ("causal-minimax_m3_vl_text", 2.0)])
+def test_a_routed_scaling_factor_counts(entry: str, times: float) -> None:
+    """It stands between the experts and what the shared expert is added to."""
+    model = fresh(entry)
+    mlp = model.model.layers[1].mlp
+    mlp.routed_scaling_factor = times
+    names = [f"ffn_1.expert_{index}" for index in range(4)]
+    own = shares(model, "ffn_1", "ffn_1.experts", *names)
+
+    with torch.no_grad():
+        for weight in mlp.experts.parameters():
+            weight.zero_()
+    shared = shares(model, "ffn_1")["ffn_1"]
+
+    routed = (own["ffn_1"] - shared).reshape(own[names[0]].shape)
+    assert torch.allclose(own["ffn_1.experts"], routed, **ALIKE)
+    assert torch.allclose(sum(own[name] for name in names), routed, **ALIKE)  # type: ignore[arg-type]
+    assert routed.abs().max() > 0.01
+
+
+@pytest.mark.parametrize("entry", ALL_OF_IT)
+def test_what_is_added_to_an_expert_is_added_to_the_stream(entry: str) -> None:
+    """By its own amount, whatever the block multiplies by on the way."""
+    model, spec = opened(entry)
+    bare = shares(model, "ffn_1")["ffn_1"]
+
+    shot = SnapshotCapture(model).run(
+        inputs(model), layers=["ffn_1"], keep=True, under=Recipe((Add("ffn_1.expert_0", 0.25),)).taps(spec)
+    )
+
+    edited = shot["ffn_1"].hidden
+    assert edited is not None
+    assert torch.allclose(edited, bare + 0.25, **ALIKE)
 
 
 @every_fused
@@ -69,7 +124,7 @@ def test_an_expert_taken_out_is_its_weights_zeroed(entry: str) -> None:
 
 
 def edits(model: Any) -> tuple[tuple[Scale, ...], Tensor]:
-    """Three edits of two experts, and by how much they change what leaves the experts together."""
+    """Three edits of two experts, and by how much they change what the experts add together."""
     one, other = (index := _busiest(model)), (index + 1) % 4
     own = shares(model, f"ffn_1.expert_{one}", f"ffn_1.expert_{other}")
     scales = (Scale(f"ffn_1.expert_{one}", 0.5), Scale(f"ffn_1.expert_{other}", 0.0), Scale(f"ffn_1.expert_{one}", 0.5))
@@ -92,16 +147,107 @@ def test_edits_of_one_recipe_act_each_on_its_own_share(entry: str) -> None:
     assert torch.allclose(edited, bare + change.reshape(bare.shape), **ALIKE)
 
 
-def test_two_injections_at_one_expert_are_refused() -> None:
-    """They would not know of each other's share."""
+def turned(hidden: Tensor) -> Tensor:
+    """Neither linear nor in step with a scale: another order gives another answer."""
+    return hidden.tanh() + 0.5
+
+
+def injected(model: Any, *edits: Edit) -> tuple[Tensor, Tensor]:
+    """Each by an injector of its own: the logits, and what the experts then add together."""
+    with ExitStack() as stack:
+        for edit in edits:
+            stack.enter_context(LayerInjector(model)).add(edit)
+        return called(model), shares(model, "ffn_1.experts")["ffn_1.experts"]
+
+
+def with_experts_answering(model: Any, path: str, answer: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """Logits where `answer` makes of the experts' shares what leaves them, worked out by the block's own formula."""
+    experts = model.get_submodule(path)
+
+    def by_hand(hidden: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+        return answer([one_share(experts, hidden, (weights * (chosen == index)).sum(-1), index) for index in range(4)])
+
+    experts.forward = by_hand
+    try:
+        return called(model)
+    finally:
+        del experts.forward
+
+
+def one_share(experts: Any, hidden: Tensor, weight: Tensor, index: int) -> Tensor:
+    gate, up = F.linear(hidden, experts.gate_up_proj[index]).chunk(2, dim=-1)
+    return weight[:, None] * F.linear(F.silu(gate) * up, experts.down_proj[index])
+
+
+ONE, OTHER, BOTH = "ffn_1.expert_0", "ffn_1.expert_1", "ffn_1.experts"
+TOGETHER: dict[str, tuple[tuple[Edit, ...], Callable[[list[Tensor]], Tensor]]] = {
+    "one twice": ((Scale(ONE, 0.5), Through(ONE, turned)), lambda own: turned(0.5 * own[0]) + sum(own[1:])),
+    "the other way round": ((Through(ONE, turned), Scale(ONE, 0.5)), lambda own: 0.5 * turned(own[0]) + sum(own[1:])),
+    "three times": (
+        (Through(ONE, turned), Scale(ONE, 0.5), Through(ONE, turned)),
+        lambda own: turned(0.5 * turned(own[0])) + sum(own[1:]),
+    ),
+    "two, in turns": (
+        (Scale(ONE, 0.5), Through(OTHER, turned), Through(ONE, turned)),
+        lambda own: turned(0.5 * own[0]) + turned(own[1]) + own[2] + own[3],
+    ),
+    "one, then all": ((Through(ONE, turned), Through(BOTH, turned)), lambda own: turned(turned(own[0]) + sum(own[1:]))),
+    "all, then one": ((Through(BOTH, turned), Through(ONE, turned)), lambda own: turned(turned(own[0]) + sum(own[1:]))),
+    "all in between": (
+        (Through(ONE, turned), Through(BOTH, turned), Scale(ONE, 0.5)),
+        lambda own: turned(0.5 * turned(own[0]) + sum(own[1:])),
+    ),
+}
+every_together = pytest.mark.parametrize("name", TOGETHER)
+
+
+@every_together
+def test_injections_at_experts_act_in_turn_and_before_those_at_all_of_them(name: str) -> None:
     model = fresh("causal-mixtral")
+    edits, answer = TOGETHER[name]
+    bare = called(model)
 
-    with LayerInjector(model) as injector:
-        injector.add(Scale("ffn_1.expert_0", 0.5))
-        with pytest.raises(EditError, match="acts on this expert already"):
-            injector.add(Scale("ffn_1.expert_0", 0.5))
+    edited, _ = injected(model, *edits)
 
-        assert len(injector.list_injections()) == 1
+    expected = with_experts_answering(model, FUSED["causal-mixtral"], answer)
+    assert torch.allclose(edited, expected, **ALIKE)
+    assert not torch.allclose(edited, bare, **ALIKE)
+    assert torch.equal(called(model), bare)
+
+
+@every_together
+@pytest.mark.parametrize("entry", ["causal-mixtral", "causal-granitemoe"])
+def test_edits_of_one_recipe_are_those_of_as_many_injections(entry: str, name: str) -> None:
+    model, spec = opened(entry)
+    edits, _ = TOGETHER[name]
+
+    shot = SnapshotCapture(model).run(
+        inputs(model), layers=["ffn_1.experts"], keep=True, under=Recipe(edits).taps(spec)
+    )
+
+    hidden = shot["ffn_1.experts"].hidden
+    assert hidden is not None
+    assert torch.allclose(hidden, injected(model, *edits)[1], **ALIKE)
+
+
+def test_readers_see_what_injections_wrote_to_experts_alone() -> None:
+    """An expert stands before the sum: its reader sees the edits of the expert, and none of the sum."""
+    model = fresh("causal-mixtral")
+    place = f"ffn_1.expert_{_busiest(model)}"
+    own = shares(model, place)[place]
+
+    with LayerInjector(model) as first, LayerInjector(model) as second:
+        first.inject_scaling(place, 0.5)
+        first.inject_scaling(BOTH, 0.0)
+        name = second.inject(place, turned)
+        with_both = shares(model, place, BOTH)
+        second.remove(name)
+        with_first = shares(model, place)[place]
+
+    assert torch.allclose(with_both[place], turned(0.5 * own), **ALIKE)
+    assert not with_both[BOTH].any()
+    assert torch.allclose(with_first, 0.5 * own, **ALIKE)
+    assert torch.equal(shares(model, place)[place], own)
 
 
 def test_a_reader_sees_what_was_written_to_an_expert() -> None:
@@ -118,11 +264,40 @@ def test_a_reader_sees_what_was_written_to_an_expert() -> None:
     assert torch.allclose(edited, 0.5 * own, **ALIKE)
 
 
-def test_experts_together_and_one_of_them_are_not_edited_at_once() -> None:
-    _, spec = opened("causal-mixtral")
+def test_a_pass_of_another_thread_in_between_takes_no_share_away() -> None:
+    model = fresh("causal-mixtral")
+    expected, _ = injected(model, Scale(ONE, 0.5), Through(ONE, turned))
+    theirs: list[Tensor] = []
 
-    with pytest.raises(EditError, match="edited as a whole"):
-        Recipe((Scale("ffn_1.experts", 0.0), Scale("ffn_1.expert_0", 0.0))).taps(spec)
+    def while_another_runs(hidden: Tensor) -> Tensor:
+        thread = Thread(target=lambda: theirs.append(injected(model, Scale(ONE, 3.0))[0]))
+        thread.start()
+        thread.join()
+        return turned(hidden)
+
+    with LayerInjector(model) as injector:
+        injector.inject_scaling(ONE, 0.5)
+        injector.inject(ONE, while_another_runs)
+        edited = called(model)
+
+    assert torch.equal(edited, expected)
+    assert torch.equal(theirs[0], injected(model, Scale(ONE, 3.0))[0])
+
+
+def test_shares_are_kept_no_longer_than_the_call() -> None:
+    model = fresh("causal-mixtral")
+    kept: list[ref[Tensor]] = []
+
+    def noted(hidden: Tensor) -> Tensor:
+        kept.append(ref(after := hidden * 2))
+        return after
+
+    with LayerInjector(model) as injector:
+        injector.inject(ONE, noted)
+        injector.inject(ONE, noted)
+        called(model)
+
+        assert [share() for share in kept] == [None, None]
 
 
 @every_fused
