@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..core.fingerprint import Fingerprint, bare_logits, probe
+from ..core.batch import probe
+from ..core.fingerprint import Fingerprint, bare_logits
 from ..core.run import logits
 from ..core.sites import Read
 from ..registry.lift import Lifted

@@ -18,6 +18,7 @@ from .family import text_config
 from .vocabulary import vocab_size
 
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+_SHORT = 8  # tokens of the fixed prompt
 Prompt = str | Sequence[str] | Sequence[int] | Tensor | Mapping[str, Any]
 
 
@@ -25,25 +26,39 @@ Prompt = str | Sequence[str] | Sequence[int] | Tensor | Mapping[str, Any]
 class Batch:
     """Token ids and mask, both (batch, seq). `position_ids` is there only where padding stands on the left.
 
-    `decoder_input_ids` (batch, written) is what an encoder–decoder model has written so far.
+    `decoder_input_ids` (batch, written) is what an encoder–decoder model has written so far. `padded` says whether the
+    mask hides anything; it is worked out once, before the batch goes to a device that would have to be waited for.
     """
 
     input_ids: Tensor
     attention_mask: Tensor
     position_ids: Tensor | None = None
     decoder_input_ids: Tensor | None = None
+    padded: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.padded is None:
+            object.__setattr__(self, "padded", not bool(self.attention_mask.all()))
 
     def inputs(self) -> dict[str, Tensor]:
         named = {item.name: getattr(self, item.name) for item in fields(self)}
-        return {key: value for key, value in named.items() if value is not None}
+        return {key: value for key, value in named.items() if isinstance(value, Tensor)}
+
+    def repeated(self, rows: int) -> Batch:
+        """The whole batch `rows` times, one after the other."""
+        if rows == 1:
+            return self
+        whole: dict[str, Any] = {key: value.repeat(rows, 1) for key, value in self.inputs().items()}
+        return replace(self, **whole)
 
     def to(self, device: torch.device) -> Batch:
-        return replace(self, **{key: value.to(device) for key, value in self.inputs().items()})
+        moved: dict[str, Any] = {key: value.to(device) for key, value in self.inputs().items()}
+        return replace(self, **moved)
 
     @property
     def padding(self) -> Tensor | None:
         """The mask where it hides anything, None where all tokens are real."""
-        return None if bool(self.attention_mask.all()) else self.attention_mask
+        return self.attention_mask if self.padded else None
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,14 @@ def with_start(batch: Batch, model: Any) -> Batch:
     known = (getattr(config, name, None) for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"))
     start = next((token for token in known if token is not None), 0)
     return replace(batch, decoder_input_ids=torch.full((batch.input_ids.shape[0], 1), start))
+
+
+def probe(model: Any) -> Batch:
+    """The fixed prompt: the first few token ids, for an encoder–decoder model as what it has written too."""
+    ids = torch.arange(min(_SHORT, vocab_size(model)))[None]
+    started = with_start(Batch(ids, torch.ones_like(ids)), model)
+    whole = started if started.decoder_input_ids is None else replace(started, decoder_input_ids=ids)
+    return whole.to(next(model.parameters()).device)
 
 
 def _batch(prompt: Prompt, tokenizer: Any) -> Batch:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .attach import hooks_of_others, hooks_of_ours
-from .batch import Batch, with_start
+from .batch import probe
 from .calling import answer, asked
-from .run import undisturbed
-from .vocabulary import vocab_size
-
-_PROBE = 8  # tokens of the fixed prompt
+from .undisturbed import undisturbed
 
 
 @dataclass(frozen=True)
@@ -53,14 +50,6 @@ class Fingerprint:
             "logits": "" if self.logits == now.logits else "a fixed prompt answers otherwise",
         }
         return {aspect: where for aspect, where in found.items() if where}
-
-
-def probe(model: Any) -> Batch:
-    """The fixed prompt: the first few token ids, for an encoder–decoder model as what it has written too."""
-    ids = torch.arange(min(_PROBE, vocab_size(model)))[None]
-    started = with_start(Batch(ids, torch.ones_like(ids)), model)
-    whole = started if started.decoder_input_ids is None else replace(started, decoder_input_ids=ids)
-    return whole.to(next(model.parameters()).device)
 
 
 def bare_logits(model: Any) -> Tensor:

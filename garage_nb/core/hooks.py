@@ -11,21 +11,24 @@ from torch import Tensor, nn
 
 from ..errors import HookError, InputError, nearest
 from .attach import Attached
-from .sites import Call, Read, Site, Tap, Write
+from .sites import Call, Read, Site, Tap, Write, everywhere
 
 
 class HookManager:
     """Hooks by module path while the `with` block stands (or until `remove_all`).
 
-    Hooks act only in the thread that registered them. What was captured can still be read after the block.
+    Hooks act only in the context of the block, or without one in the thread that registered them. What was captured can
+    still be read after the block.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._open: dict[str, Attached] = {}
+        self._in_block = False
         self._captured: dict[str, dict[str, Tensor]] = {}
 
     def __enter__(self) -> HookManager:
+        self._in_block = True
         return self
 
     def __exit__(
@@ -48,7 +51,7 @@ class HookManager:
 
     def register_injection_hook(self, path: str, fn: Callable[[Tensor], Tensor], hook_name: str | None = None) -> str:
         """Replace what leaves `path` by `fn(hidden)`, of the same shape."""
-        return self._attach(hook_name or path, [Write(Site(path), fn)])
+        return self._attach(hook_name or path, [Write(Site(path), everywhere(fn))])
 
     def register_forward_hook(self, path: str, fn: Callable[..., Any], hook_name: str | None = None) -> str:
         """A plain torch forward hook `fn(module, args, output)`; what it returns, if anything, replaces the output."""
@@ -83,7 +86,7 @@ class HookManager:
             )
         attached = Attached(self.model, taps)
         self._open[name] = attached
-        attached.hold()
+        attached.hold(thread=not self._in_block)
         return name
 
 

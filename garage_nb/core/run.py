@@ -3,79 +3,33 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import HookError, InputError
-from .attach import Attached, demand_fired, sweep
-from .batch import Batch
+from .attach import Attached, demand_fired
+from .batch import Batch, probe
 from .calling import answer, asked
+from .cancel import cancel_in_force
+from .chain import Chain
+from .kept import Kept
+from .prefix import Prefix, answers_for, prefix_of, proved_for, recorded
 from .sites import Read, Tap
+from .standing import Prompts
+from .undisturbed import lock_of, recover, undisturbed
 
-_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
-
-
-def lock_of(model: nn.Module) -> threading.RLock:
-    """The one lock around the garage's own runs of this model; a slider and a cell take turns."""
-    return _LOCKS.setdefault(model, threading.RLock())  # one step; a lock around it could be left held by an interrupt
+NO_CHAIN = Chain()
 
 
-@dataclass(frozen=True, eq=False)
-class _Before:
-    """What a pass changes for as long as it lasts, as it was."""
-
-    thread: threading.Thread
-    grad: bool
-    training: tuple[nn.Module, ...]
-
-    def restore(self) -> None:
-        for module in self.training:
-            module.training = True
-        torch.set_grad_enabled(self.grad)
-
-
-_OPEN: list[_Before] = []
-
-
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the thread's grad mode and every module's own train flag come back after."""
-    training = tuple(module for module in model.modules() if module.training)
-    before = _Before(threading.current_thread(), torch.is_grad_enabled(), training)
-    _OPEN.append(before)
-    try:
-        for module in training:
-            module.training = False
-        torch.set_grad_enabled(False)
-        yield
-    finally:
-        before.restore()
-        _OPEN.remove(before)
-
-
-def recover(model: nn.Module) -> int:
-    """Take back what an interrupt in the wrong instant left in this thread: hooks of ours, train flags, grad mode.
-
-    Returns how many hooks. Not for use during a pass.
-    """
-    for before in [left for left in _OPEN if left.thread is threading.current_thread()]:
-        before.restore()
-        _OPEN.remove(before)
-    return sweep(model)
-
-
-def read(model: nn.Module, batch: Batch, taps: Iterable[Tap]) -> None:
+def read(model: nn.Module, batch: Batch, taps: Iterable[Tap], *, chain: Chain = NO_CHAIN) -> None:
     """Run until every read in `taps` has been made, then stop: no later block, no vocabulary-wide product.
 
-    A read that was never reached is a HookError.
+    A read that was never reached is a HookError. With a `chain`, blocks before the first edit may be left out.
     """
     wanted = list(taps)
     waiting = {tap.site for tap in wanted if isinstance(tap, Read)}
@@ -84,9 +38,12 @@ def read(model: nn.Module, batch: Batch, taps: Iterable[Tap]) -> None:
         if waiting <= attached.fired:
             raise _Enough
 
-    attached = Attached(model, wanted, after=stop_when_done)
-    with _own_run(model), attached, suppress(_Enough):
-        _call(model, batch)
+    with _own_run(model):
+        prefix = _prefix(model, batch, wanted, chain)
+        attached = _attached(model, batch, prefix, wanted, after=stop_when_done)
+        with attached, suppress(_Enough):
+            _call(model, batch)
+        prefix.keep()
     demand_fired(attached, wanted)
 
 
@@ -96,11 +53,29 @@ def watched(model: nn.Module, batch: Batch, taps: Iterable[Tap], recorder: Abstr
         _call(model, batch)
 
 
-def logits(model: nn.Module, batch: Batch, taps: Iterable[Tap] = (), *, last: int = 0) -> Tensor:
-    """Logits (batch, seq, vocab) with `taps` in force; only the `last` positions when given and the model can."""
+def logits(
+    model: nn.Module,
+    batch: Batch,
+    taps: Iterable[Tap] = (),
+    *,
+    last: int = 0,
+    chain: Chain = NO_CHAIN,
+    rows: int = 1,
+) -> Tensor:
+    """Logits (rows · batch, seq, vocab) with `taps` in force; only the `last` positions when given and the model can.
+
+    With a `chain`, blocks before the first edit are left out where what leaves them was kept of an earlier run. `rows`
+    runs the batch that many times side by side, for taps that tell the rows apart; those blocks run once for all.
+    """
     wanted = list(taps)
-    with _own_run(model), Attached(model, wanted) as attached:
-        result = answer(_call(model, batch, logits_to_keep=last))
+    with _own_run(model):
+        prefix = _prefix(model, batch, wanted, chain)
+        if rows > 1 and prefix.taps:
+            _record(model, batch, prefix)
+            prefix = _prefix(model, batch, wanted, chain)
+        with _attached(model, batch, prefix, wanted, rows=rows) as attached:
+            result = answer(_call(model, batch.repeated(rows), logits_to_keep=last))
+        prefix.keep()
     demand_fired(attached, wanted)
     return result[:, -last:]
 
@@ -113,11 +88,46 @@ def generate(model: Any, batch: Batch, taps: Iterable[Tap] = (), **options: Any)
     """
     if not bool(batch.attention_mask[:, -1].all()):
         raise InputError("Prompts of unlike length cannot be continued together.", "Generate from one at a time.")
-    with _own_run(model), Attached(model, taps):
+    with _own_run(model), _attached(model, batch, Prefix(NO_CHAIN), list(taps)):
         given = {name: value for name, value in batch.inputs().items() if name != "position_ids"}
         run = partial(model.generate, **given, **options)
         result: Tensor = _under_way(model, run)
     return result
+
+
+def _attached(
+    model: nn.Module, batch: Batch, prefix: Prefix, taps: list[Tap], *, rows: int = 1, **options: Any
+) -> Attached:
+    whole = batch.repeated(rows)
+    prompts = Prompts(whole.attention_mask, whole.padding is not None)
+    answers, cancel = prefix.answers, cancel_in_force()
+    return Attached(model, [*taps, *prefix.taps], prompts=prompts, answers=answers, rows=rows, cancel=cancel, **options)
+
+
+def _prefix(model: nn.Module, batch: Batch, taps: list[Tap], chain: Chain) -> Prefix:
+    return prefix_of(
+        model, batch, taps, chain, lambda first: proved_for(model, first, lambda: _proves(model, chain, first))
+    )
+
+
+def _proves(model: nn.Module, chain: Chain, first: int) -> bool:
+    """Whether a short prompt gets the same bits with the blocks before `first` left out."""
+    batch, recorder = probe(model), recorded(chain, first)
+    try:
+        with Attached(model, recorder.taps()):
+            whole = answer(_call(model, batch))
+        kept = Kept((), batch, (), recorder.outputs, first)
+        with Attached(model, (), answers=answers_for(chain, kept)):
+            return torch.equal(answer(_call(model, batch)), whole)
+    except Exception:  # whatever a block raises that is not called as it expects: it cannot be left out
+        return False
+
+
+def _record(model: nn.Module, batch: Batch, prefix: Prefix) -> None:
+    """One pass over the blocks that many rows have in common."""
+    with Attached(model, prefix.taps):
+        _call(model, batch)
+    prefix.keep()
 
 
 @contextmanager

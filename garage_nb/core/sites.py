@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import EditError, HookError, UnknownPartError, nearest
+from .tokens import EVERY, Stand, Tokens, spread
 from .units import Passing, Unit
 
 Reader = Callable[[Tensor], None]
-Writer = Callable[[Tensor], Tensor]
+Writer = Callable[[Tensor, Tensor | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Site:
     turn: int | None = None
     times: float = 1.0
     unit: Unit | None = None
+    stack: str | None = None
 
     def __str__(self) -> str:
         return self.path if self.side == "output" else f"input of {self.path}"
@@ -48,11 +50,17 @@ class Read:
 
 @dataclass(frozen=True)
 class Write:
-    """Put what `fn` returns in place of the tensor found at `site`. `said` is the user's name for the place."""
+    """Put what `fn(hidden, touched)` returns in place of the tensor found at `site`, at the tokens that are touched.
+
+    `touched` is a mask that broadcasts to `hidden`, None where that is every token. `said` is the user's name for the
+    place. `by` stands for all that `fn` depends on: two writes by equal values do the same; None equals nothing.
+    """
 
     site: Site
     fn: Writer
     said: str = ""
+    tokens: Tokens = EVERY
+    by: object = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,11 @@ class Watch:
 
 
 Tap = Read | Write | Call | Watch
+
+
+def everywhere(fn: Callable[[Tensor], Tensor]) -> Writer:
+    """A function of the hidden states alone as a writer."""
+    return lambda hidden, touched: fn(hidden)
 
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
@@ -137,16 +150,39 @@ def found(site: Site, passing: Passing) -> Tensor:
     return own if site.times == 1 else own * site.times
 
 
-def written(write: Write, passing: Passing) -> Tensor:
+def written(write: Write, passing: Passing, stand: Stand | None = None) -> Tensor:
     """All that passes, with what the site means replaced. Entries the edit leaves alone keep their bits."""
     site, own = write.site, _own(write.site, passing)
     before = own if site.times == 1 else own * site.times
-    after = fitting(write.said or str(site), before, write.fn(before))
+    touched = _touched(write, stand, before)
+    after = fitting(write.said or str(site), before, write.fn(before, touched))
     if after is before:
         return passing.hidden
+    if touched is not None:
+        after = torch.where(touched, after, before)
     if site.times != 1:
         after = torch.where(after == before, own, after / site.times)
     return after if site.unit is None else site.unit.with_own(passing, own, after)
+
+
+def _touched(write: Write, stand: Stand | None, hidden: Tensor) -> Tensor | None:
+    """The mask of the tokens to touch. EditError where they cannot be told apart."""
+    if stand is None and write.tokens == EVERY:
+        return None
+    place = write.said or str(write.site)
+    if stand is None:
+        raise EditError(
+            f"Which tokens {write.tokens} are at {place} cannot be told: the model itself was not called.",
+            "Call the model itself, not a module inside it, or let the edit touch all tokens.",
+        )
+    touched = write.tokens.touched(stand)
+    mask = None if touched is None else spread(touched, stand.seq, hidden)
+    if touched is not None and mask is None:
+        raise EditError(
+            f"Tokens cannot be told apart at {place}, where {tuple(hidden.shape)} passes.",
+            "Give prompts of one length, and let the edit touch all tokens.",
+        )
+    return mask
 
 
 def _own(site: Site, passing: Passing) -> Tensor:

@@ -30,7 +30,9 @@ class Round:
         self._weigh = RECONCILIATIONS[debate.reconciliation](debate.gate, debate.seed)
         self.cosines: Tensor | None = None
 
-    def __call__(self, hidden: Float[Tensor, "batch seq dim"]) -> Float[Tensor, "batch seq dim"]:
+    def __call__(
+        self, hidden: Float[Tensor, "batch seq dim"], touched: Tensor | None = None
+    ) -> Float[Tensor, "batch seq dim"]:
         rows = hidden.reshape(-1, hidden.shape[-1])
         rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
         a, b = (view(rows) for view in self._views)
@@ -72,6 +74,10 @@ class Debate(Edit):
 
     def writer(self) -> Round:
         return Round(self)
+
+    @property
+    def is_constant(self) -> bool:
+        return self.gate is None
 
     @property
     def trained(self) -> bool:

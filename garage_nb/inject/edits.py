@@ -1,14 +1,15 @@
 """Edit: a value saying what to do to the hidden states leaving a place. It knows nothing of hooks.
 
 To add a kind: a frozen dataclass with `at` first, and a `writer()` that answers a function from hidden states
-(batch, seq, dim) to hidden states of the same shape, leaving its argument as it is.
+(batch, seq, dim), and a mask of the tokens that will be taken from its answer, to hidden states of the same shape. It
+leaves its arguments as they are.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any
 
@@ -16,15 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from ..core.seed import seeded
-from ..core.sites import Writer
+from ..core.sites import Writer, everywhere
+from ..core.tokens import EVERY, Tokens
 from ..errors import EditError
 
 
 @dataclass(frozen=True)
 class Edit(ABC):
-    """`at` is any name the model's spec understands, `layer_3` or `attention_2.head_1`."""
+    """`at` is any name the model's spec understands, `layer_3` or `attention_2.head_1`; `tokens` says which tokens."""
 
     at: str
+    tokens: Tokens = field(default=EVERY, kw_only=True)
 
     def __post_init__(self) -> None:
         """EditError for NaN and infinity: all that follows would be NaN, and still look like an answer."""
@@ -43,7 +46,13 @@ class Edit(ABC):
 
     def __str__(self) -> str:
         """What the user said: `scale layer_3 0.5`."""
-        return " ".join([self.verb, *(_short(getattr(self, item.name)) for item in fields(self))])
+        given = [_short(getattr(self, item.name)) for item in fields(self) if item.name != "tokens"]
+        return " ".join([self.verb, *given, *([f"--tokens {self.tokens}"] if self.tokens != EVERY else [])])
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it does the same in every run: a module of the user's own may have learned something meanwhile."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Scale(Edit):
         super().__post_init__()
 
     def writer(self) -> Writer:
-        return lambda hidden: hidden * self.factor
+        return everywhere(lambda hidden: hidden * self.factor)
 
 
 @dataclass(frozen=True)
@@ -69,8 +78,8 @@ class Add(Edit):
     def writer(self) -> Writer:
         value = self.value
         if isinstance(value, Tensor):
-            return lambda hidden: hidden + _spread(value, hidden, self.at)
-        return lambda hidden: hidden + value
+            return everywhere(lambda hidden: hidden + _spread(value, hidden, self.at))
+        return everywhere(lambda hidden: hidden + value)
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,10 @@ class Noise(Edit):
     def writer(self) -> Writer:
         generator = seeded(self.seed)
 
-        def write(hidden: Tensor) -> Tensor:
+        def write(hidden: Tensor, touched: Tensor | None = None) -> Tensor:
             drawn = torch.randn(hidden.shape, generator=generator, dtype=torch.float32)
-            return hidden + self.std * hidden.std(correction=0) * drawn.to(hidden)  # 0, not NaN, for a single value
+            own = hidden if touched is None else hidden[touched.expand_as(hidden)]
+            return hidden + self.std * own.std(correction=0) * drawn.to(hidden)  # 0, not NaN, for a single value
 
         return write
 
@@ -111,7 +121,11 @@ class Through(Edit):
             )
 
     def writer(self) -> Writer:
-        return self.module
+        return everywhere(self.module)
+
+    @property
+    def is_constant(self) -> bool:
+        return False
 
 
 def number_or_direction(value: Any) -> float | Tensor:

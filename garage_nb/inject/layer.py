@@ -20,15 +20,18 @@ class LayerInjector:
     """Stacks edits in the order given and takes them all down at the end of the block, whatever happens.
 
     Places are any name the catalogue understands: `layer_3`, `attention_-1.head_2`, or a raw module path. Every
-    `inject…` answers a name to remove it by. Edits act in the thread that made them, and on no other.
+    `inject…` answers a name to remove it by. Edits act in the context of the block, which a thread of your own inherits
+    when it is started with `copy_context().run`; without a block, in the thread that made them.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.spec = spec_of(model)
         self._open: dict[str, Attached] = {}
+        self._in_block = False
 
     def __enter__(self) -> LayerInjector:
+        self._in_block = True
         return self
 
     def __exit__(
@@ -62,7 +65,7 @@ class LayerInjector:
             )
         attached = Attached(self.model, Recipe((edit,)).taps(self.spec))
         self._open[chosen] = attached
-        attached.hold()
+        attached.hold(thread=not self._in_block)
         return chosen
 
     def remove(self, name: str) -> None:

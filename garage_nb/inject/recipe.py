@@ -71,4 +71,4 @@ def _tap(edit: Edit, spec: ModelSpec) -> Write:
             f"An edit at {name} would change nothing: the block takes the experts chosen inside, not these logits.",
             "Edit the ffn of the same layer.",
         )
-    return Write(spec.site(name), edit.writer(), edit.at)
+    return Write(spec.site(name), edit.writer(), edit.at, edit.tokens, edit if edit.is_constant else None)

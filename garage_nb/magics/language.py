@@ -48,6 +48,6 @@ class GarageMagics(Magics):
     def after_cell(self, result: Any = None) -> None:
         """Take down what an interrupt in the wrong microsecond may have left on the model."""
         if self._garage is not None and self._garage.loaded:
-            from ..core.run import recover
+            from ..core.undisturbed import recover
 
             recover(self._garage.model)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
+from ..core.chain import Chain, Link
 from ..core.family import ModelFamily
 from ..core.parts import UNITS, Part, parse
 from ..core.sites import Site
@@ -100,18 +102,31 @@ class ModelSpec:
         found = self.name(name)
         address = parse(found)
         if address is None:
-            return Site(found)
-        part = self.parts[str(address.whole)]
+            link = next((link for link in self.chain.links if link.holds(Site(found))), None)
+            return Site(found, stack=None if link is None else link.stack)
+        part, stack = self.parts[str(address.whole)], address.stack
         if part.unavailable:
             raise UnavailablePartError(f"{found} of {self.model_id} is n/a: {part.unavailable}.", _INSTEAD)
         turn = part.extra_info.get("turn")
         if address.unit is None:
-            return Site(part.read_at, turn=turn, times=part.extra_info.get("times", 1.0))
+            return Site(part.read_at, turn=turn, times=part.extra_info.get("times", 1.0), stack=stack)
         if address.unit.startswith("expert"):
             times = part.extra_info.get("experts_times", 1.0)
-            return Site(part.extra_info["experts"], turn=turn, times=times, unit=_unit(address, part))
+            return Site(part.extra_info["experts"], turn=turn, times=times, unit=_unit(address, part), stack=stack)
         turn = part.extra_info.get("projection_turn")
-        return Site(part.extra_info["projection"], "input", turn, unit=_unit(address, part))
+        return Site(part.extra_info["projection"], "input", turn, unit=_unit(address, part), stack=stack)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The blocks in the order in which they run, and the paths of what runs after them all."""
+        blocks = {name: self.parts[name] for name in self.available(PartType.FULL_LAYER)}
+        links = tuple(
+            Link(name, part.module_path, part.extra_info.get("turn"), address.stack)
+            for name, part in blocks.items()
+            if (address := parse(name)) is not None
+        )
+        ends = [part for name, part in self.parts.items() if name in ("layer_norm_final", "output_head")]
+        return Chain(links, frozenset(part.module_path for part in ends))
 
     def report(self) -> Report:
         """What was proved of every block when the model was opened, and what is n/a and why."""
@@ -125,7 +140,8 @@ class ModelSpec:
 
     def to_json(self) -> dict[str, Any]:
         parts = {name: dict(vars(part)) for name, part in self.parts.items()}
-        return {**vars(self), "parts": parts, "proofs": [dict(vars(proof)) for proof in self.proofs]}
+        own = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {**own, "parts": parts, "proofs": [dict(vars(proof)) for proof in self.proofs]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:

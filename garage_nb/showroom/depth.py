@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..core.batch import Batch
 from ..core.run import logits, read
-from ..core.sites import Read, Site, Tap, Write
+from ..core.sites import Read, Site, Tap, Write, everywhere
 from ..registry.decompose import spec_of
 from ..registry.specs import ModelSpec
 from . import corpus
@@ -99,7 +99,7 @@ def skip(spec: ModelSpec, block: int) -> list[Tap]:
     """Taps that let a block hand on what it was given."""
     given: list[Tensor] = []
     path = spec.site(f"layer_{block}").path
-    return [Read(Site(path, "input"), given.append), Write(Site(path), lambda _: given.pop())]
+    return [Read(Site(path, "input"), given.append), Write(Site(path), everywhere(lambda _: given.pop()))]
 
 
 def _with(model: nn.Module, taps: list[Tap]) -> Predict:

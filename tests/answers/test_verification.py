@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from garage_nb.core.attach import Attached
-from garage_nb.core.sites import Site, Write
+from garage_nb.core.sites import Site, Write, everywhere
 from garage_nb.garage import Garage
 from garage_nb.inject.layer import LayerInjector
 from tests.families import prompt, tiny
@@ -96,7 +96,7 @@ def test_entries_swapped_within_and_between_the_rows_of_a_large_weight_are_found
 
 def test_a_hook_of_ours_that_was_left_behind_is_found(garage: Garage) -> None:
     layer = garage.model.model.layers[1]
-    attached = Attached(garage.model, [Write(Site("model.layers.1"), lambda hidden: hidden * 2)])
+    attached = Attached(garage.model, [Write(Site("model.layers.1"), everywhere(lambda hidden: hidden * 2))])
     with attached:
         key, hook = next(iter(layer._forward_hooks.items()))
     layer._forward_hooks[key] = hook

@@ -10,7 +10,7 @@ import torch
 from garage_nb.core.attach import Attached
 from garage_nb.core.batch import prepare
 from garage_nb.core.run import generate, logits
-from garage_nb.core.sites import Read, Write
+from garage_nb.core.sites import Read, Write, everywhere
 from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture
 from tests.families import FAMILIES, prompt, tiny
@@ -73,7 +73,7 @@ def test_transformers_own_recorders_see_what_was_written(model_type: str) -> Non
     """It leaves its hooks on the model for good; a writer set later must still come before them."""
     model = tiny(model_type)
     site = spec_of(model).site("layer_1")
-    zero = Write(site, torch.zeros_like)
+    zero = Write(site, everywhere(torch.zeros_like))
     with torch.no_grad(), Attached(model, [zero]):
         fresh = model(prompt(), output_hidden_states=True, use_cache=False)
     left_behind = hooks_on(model)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from garage_nb.core.sites import Site, Write, found, written
+from garage_nb.core.sites import Site, Write, everywhere, found, written
 from garage_nb.core.units import Columns, Expert, Passing, Unit
 from garage_nb.errors import EditError, HookError
 
@@ -112,8 +112,8 @@ def test_a_site_that_counts_times(unit: Unit | None) -> None:
     seen = Passing(nn.Identity(), (HIDDEN,), {}, HIDDEN)
     columns = slice(0, 2) if unit else slice(None)
 
-    doubled = written(Write(site, lambda hidden: hidden * 2), seen)
-    alone = written(Write(site, lambda hidden: hidden * 1.0), seen)
+    doubled = written(Write(site, everywhere(lambda hidden: hidden * 2)), seen)
+    alone = written(Write(site, everywhere(lambda hidden: hidden * 1.0)), seen)
 
     assert torch.equal(found(site, seen), HIDDEN[:, columns] * 0.3)
     assert torch.allclose(doubled[:, columns], HIDDEN[:, columns] * 2)
@@ -124,4 +124,6 @@ def test_a_write_of_another_shape_is_refused_by_its_said_name() -> None:
     seen = Passing(nn.Identity(), (HIDDEN,), {}, HIDDEN)
 
     with pytest.raises(EditError, match=r"The edit at attention_0\.head_1 returned \(5, 1\) where \(5, 2\) left"):
-        written(Write(Site("x", unit=Columns(0, 2)), lambda hidden: hidden[:, :1], "attention_0.head_1"), seen)
+        written(
+            Write(Site("x", unit=Columns(0, 2)), everywhere(lambda hidden: hidden[:, :1]), "attention_0.head_1"), seen
+        )

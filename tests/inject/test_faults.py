@@ -11,8 +11,9 @@ import torch
 
 from garage_nb.core.attach import Attached
 from garage_nb.core.batch import prepare
-from garage_nb.core.run import generate, logits, read, recover
-from garage_nb.core.sites import Read, Site, Write
+from garage_nb.core.run import generate, logits, read
+from garage_nb.core.sites import Read, Site, Write, everywhere
+from garage_nb.core.undisturbed import recover
 from garage_nb.errors import GarageError, HookError, InputError, NotFiniteError, UnknownPartError
 from garage_nb.inject.edits import Through
 from garage_nb.inject.layer import LayerInjector
@@ -88,7 +89,8 @@ FAILING_CAPTURES: dict[str, tuple[dict[str, Any], type[GarageError], str]] = {
     "bad path": ({"prompt": [1, 2], "layers": "transformer.h.9"}, UnknownPartError, r"transformer\.h\.9"),
     "too long": ({"prompt": [1] * (POSITIONS + 1)}, InputError, "65 tokens"),
     "not a number": (
-        {"prompt": [1, 2], "under": [Write(Site("transformer.h.1"), lambda h: h * NAN)]}, NotFiniteError, "layer_1",
+        {"prompt": [1, 2], "under": [Write(Site("transformer.h.1"), everywhere(lambda h: h * NAN))]},
+        NotFiniteError, "layer_1",
     ),
 }  # fmt: skip
 
@@ -118,7 +120,10 @@ def test_a_model_that_fails_itself_is_left_as_it_was(gpt2: Any) -> None:
 
 def interrupted(model: Any, at_line: int) -> bool:
     """One pass under an edit, interrupted as the n-th line of the engine is about to run. False when it had fewer."""
-    taps = [Write(Site("transformer.h.0"), torch.zeros_like), Read(Site("transformer.h.1"), lambda hidden: None)]
+    taps = [
+        Write(Site("transformer.h.0"), everywhere(torch.zeros_like)),
+        Read(Site("transformer.h.1"), lambda hidden: None),
+    ]
     batch, left = prepare(prompt(), model), [at_line]
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
@@ -172,7 +177,7 @@ def test_a_pass_inside_a_pass_is_refused(gpt2: Any) -> None:
 
 def test_the_next_run_sweeps_what_an_interrupt_left(gpt2: Any) -> None:
     expected = SnapshotCapture(gpt2).run(prompt(), keep=True)["layer_2"].hidden
-    Attached(gpt2, [Write(Site("transformer.h.0"), torch.zeros_like)]).__enter__()  # never left
+    Attached(gpt2, [Write(Site("transformer.h.0"), everywhere(torch.zeros_like))]).__enter__()  # never left
     assert hooks_on(gpt2)
 
     found = SnapshotCapture(gpt2).run(prompt(), keep=True)["layer_2"].hidden
@@ -184,7 +189,7 @@ def test_the_next_run_sweeps_what_an_interrupt_left(gpt2: Any) -> None:
 INTERRUPTS = '''
 import random, signal, torch
 from concurrent.futures import ThreadPoolExecutor
-from garage_nb.core.run import recover
+from garage_nb.core.undisturbed import recover
 from garage_nb.inject.layer import LayerInjector
 from garage_nb.snapshot.capture import SnapshotCapture
 from tests.families import prompt, tiny

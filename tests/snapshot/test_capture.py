@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from garage_nb.core.sites import Site, Write
+from garage_nb.core.sites import Site, Write, everywhere
 from garage_nb.core.tensor import TensorUtils
 from garage_nb.errors import InputError, NotFiniteError
 from garage_nb.inject.edits import Scale
@@ -96,7 +96,9 @@ def test_an_open_injector_is_seen(llama: Any) -> None:
 
 
 def test_nan_names_the_first_place(llama: Any) -> None:
-    taps = [Write(Site("model.layers.1"), lambda hidden: hidden.index_fill(1, torch.tensor([0]), float("nan")))]
+    taps = [
+        Write(Site("model.layers.1"), everywhere(lambda hidden: hidden.index_fill(1, torch.tensor([0]), float("nan"))))
+    ]
 
     with pytest.raises(NotFiniteError, match="at layer_1 are NaN"):
         SnapshotCapture(llama).run(prompt(), under=taps)

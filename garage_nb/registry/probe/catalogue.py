@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ...core.batch import positions_of
+from ...core.batch import probe as prompt
 from ...core.family import family_of, text_config
-from ...core.fingerprint import probe as prompt
 from ...core.parts import ENCODER, Part
 from ...core.run import watched
 from ...core.vocabulary import vocab_size

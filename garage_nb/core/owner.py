@@ -1,0 +1,62 @@
+"""Owner: who set a hook. A hook acts only in the runs of its owner, whatever else goes on in this process.
+
+Ownership follows the context (`contextvars`), not the thread: a slider that fires while a cell awaits something runs on
+the same thread, yet must not meet the cell's edits. A plain thread starts with an empty context; one that is to inherit
+is started with `copy_context().run`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+
+from .sites import Site
+from .standing import Standing
+
+_HERE: ContextVar[tuple[Owner, ...]] = ContextVar("garage_nb_owners", default=())
+
+
+class Owner:
+    """Owns hooks from `begin` to `end`, and knows what they share in the run under way."""
+
+    def __init__(self, after: Callable[[], None] | None = None, standing: Standing | None = None) -> None:
+        """`after` is called each time reads have been made."""
+        self.fired: set[Site] = set()
+        self.standing = standing or Standing()
+        self._after = after
+        self._began_in: threading.Thread | None = None
+        self._open = self._held = self._everywhere = False
+
+    def begin(self, *, hold: bool = False, thread: bool = False) -> None:
+        """`hold`: from one pass to the next, until `end`. `thread`: in every context of this thread."""
+        self._began_in = threading.current_thread()  # not its ident, which a later thread may be given again
+        self._held, self._everywhere, self._open = hold, thread, True
+        _HERE.set((*_open_here(), self))
+
+    def end(self) -> None:
+        self._open = False
+        _HERE.set(_open_here())
+
+    @property
+    def acting(self) -> bool:
+        return self._open and (self in _HERE.get() or (self._everywhere and self._in_thread))
+
+    @property
+    def stale(self) -> bool:
+        """Nothing will end it: ended halfway, or the pass it served was interrupted at its edge."""
+        return not self._open or (self._in_thread and not self._held)
+
+    @property
+    def _in_thread(self) -> bool:
+        return self._began_in is threading.current_thread()
+
+    def made(self, sites: Iterable[Site]) -> None:
+        """Reads were made at these sites."""
+        self.fired.update(sites)
+        if self._after is not None:
+            self._after()
+
+
+def _open_here() -> tuple[Owner, ...]:
+    return tuple(owner for owner in _HERE.get() if owner._open)

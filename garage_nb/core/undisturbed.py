@@ -1,0 +1,65 @@
+"""What a pass changes for as long as it lasts, and how it comes back whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from .attach import sweep
+
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+
+
+def lock_of(model: nn.Module) -> threading.RLock:
+    """The one lock around the garage's own runs of this model; a slider and a cell take turns."""
+    return _LOCKS.setdefault(model, threading.RLock())  # one step; a lock around it could be left held by an interrupt
+
+
+@dataclass(frozen=True, eq=False)
+class _Before:
+    """What a pass changes for as long as it lasts, as it was."""
+
+    thread: threading.Thread
+    grad: bool
+    training: tuple[nn.Module, ...]
+
+    def restore(self) -> None:
+        for module in self.training:
+            module.training = True
+        torch.set_grad_enabled(self.grad)
+
+
+_OPEN: list[_Before] = []
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; the thread's grad mode and every module's own train flag come back after."""
+    training = tuple(module for module in model.modules() if module.training)
+    before = _Before(threading.current_thread(), torch.is_grad_enabled(), training)
+    _OPEN.append(before)
+    try:
+        for module in training:
+            module.training = False
+        torch.set_grad_enabled(False)
+        yield
+    finally:
+        before.restore()
+        _OPEN.remove(before)
+
+
+def recover(model: nn.Module) -> int:
+    """Take back what an interrupt in the wrong instant left in this thread: hooks of ours, train flags, grad mode.
+
+    Returns how many hooks. Not for use during a pass.
+    """
+    for before in [left for left in _OPEN if left.thread is threading.current_thread()]:
+        before.restore()
+        _OPEN.remove(before)
+    return sweep(model)
