@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.attach import hooks_of_others, hooks_of_ours
-from ..core.fingerprint import probe
+from ..core.batch import probe
 from ..core.run import read
 from ..core.sites import Read, Site
 from ..errors import GarageError, UnsupportedModelError
