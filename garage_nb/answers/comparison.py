@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from jaxtyping import Float
 from torch import Tensor
 
-from ..core.run import logits
+from ..core.chain import Chain
+from ..core.run import NO_CHAIN, logits
 from ..errors import InputError
 from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
@@ -56,7 +57,9 @@ class Comparison(Shown):
 
 def tuned_and_untouched(lifted: Lifted, prompt: str, recipe: Recipe) -> Comparison:
     """The next token with the recipe in force and without it."""
-    a, b = _next(lifted, prompt, Recipe()), _next(lifted, prompt, recipe)
+    ahead = [tap.site for tap in recipe.taps(lifted.spec)]
+    a = _next(lifted, prompt, Recipe(), lifted.spec.chain.towards(ahead))
+    b = _next(lifted, prompt, recipe, lifted.spec.chain)
     return _comparison(prompt, ("untouched", TUNED), (a, b), lifted.tokenizer)
 
 
@@ -71,8 +74,9 @@ def two_models(mine: Lifted, other: Lifted, prompt: str, recipe: Recipe) -> Comp
     return _comparison(prompt, labels, (_next(mine, prompt, recipe), _next(other, prompt, Recipe())), mine.tokenizer)
 
 
-def _next(lifted: Lifted, prompt: str, recipe: Recipe) -> Float[Tensor, " vocab"]:
-    found = logits(lifted.model, one_text(prompt, lifted), recipe.taps(lifted.spec), last=1)[0, -1]
+def _next(lifted: Lifted, prompt: str, recipe: Recipe, chain: Chain = NO_CHAIN) -> Float[Tensor, " vocab"]:
+    batch = one_text(prompt, lifted)
+    found = logits(lifted.model, batch, recipe.taps(lifted.spec), last=1, chain=chain)[0, -1]
     demand_finite(found)
     return found
 

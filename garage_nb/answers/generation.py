@@ -10,7 +10,8 @@ import torch
 from tqdm.auto import tqdm
 
 from ..core.batch import Batch, Limits
-from ..core.run import generate
+from ..core.chain import Chain
+from ..core.generate import generate
 from ..core.seed import seeded
 from ..core.sites import Read, Tap
 from ..errors import InputError
@@ -66,19 +67,22 @@ def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Ge
     _demand_writer(lifted)
     batch = one_text(prompt, lifted)
     _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
-    untouched = _continuation(lifted, batch, Recipe(), sampling)
+    chain = lifted.spec.chain
+    ahead = chain.towards(tap.site for tap in recipe.taps(lifted.spec))
+    untouched = _continuation(lifted, batch, Recipe(), sampling, ahead)
     if not len(recipe):
         return Generation(prompt, untouched)
-    return Generation(prompt, _continuation(lifted, batch, recipe, sampling), untouched)
+    return Generation(prompt, _continuation(lifted, batch, recipe, sampling, chain), untouched)
 
 
-def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampling) -> str:
+def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampling, chain: Chain) -> str:
     with torch.random.fork_rng(enabled=sampling.temperature > 0):
         if sampling.temperature > 0:
             torch.manual_seed(sampling.seed)
         taps: list[Tap] = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
         with _Progress(sampling.tokens) as progress:
-            ids = generate(lifted.model, batch, taps, streamer=progress, **sampling.options(lifted.tokenizer))
+            options = sampling.options(lifted.tokenizer)
+            ids = generate(lifted.model, batch, taps, chain=chain, streamer=progress, **options)
     before = batch.input_ids if batch.decoder_input_ids is None else batch.decoder_input_ids
     return str(lifted.tokenizer.decode(ids[0, before.shape[1] :], skip_special_tokens=True))
 

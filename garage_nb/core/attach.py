@@ -12,15 +12,15 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import HookError, UnsupportedModelError
+from ..errors import HookError, NotFiniteError, UnsupportedModelError
 from .cancel import Cancel
 from .doors import CancelDoor, Door, StartDoor, by_place, doors_for, ours
 from .owner import Owner
-from .sites import Read, Tap, Write, modules_at
-from .skip import Skip, skip_at
+from .sites import Read, Tap, modules_at
+from .skip import Answer, Skip, skip_at
 from .standing import Prompts, Standing
 
-Answers = Mapping[str, Mapping[int | None, Any]]
+Answers = Mapping[str, Mapping[int | None, Answer]]
 
 
 class Attached(Owner):
@@ -47,9 +47,7 @@ class Attached(Owner):
         modules = modules_at(model, [*(path for path, _ in groups), *answers])
         doors = [door for (path, side), mine in groups.items() for door in doors_for(self, modules[path], side, mine)]
         skips = [Skip(self, modules[path], given, rows) for path, given in answers.items()]
-        self._parts: list[Door | Skip] = [*doors, *skips]
-        if skips or any(isinstance(tap, Write) or tap.site.turn is not None for tap in wanted):
-            self._parts.insert(0, StartDoor(self, model, [*doors, *skips]))
+        self._parts: list[Door | Skip] = [StartDoor(self, model, [*doors, *skips]), *doors, *skips]
         if cancel is not None:
             self._parts += [CancelDoor(self, block, cancel) for block in _blocks(model)]
         self._handles: list[Any] = []
@@ -66,6 +64,8 @@ class Attached(Owner):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if self.ledger is not None and (error is None or isinstance(error, NotFiniteError)):
+            self.ledger.demand_finite()
 
     def close(self) -> None:
         """Deaf first, gone second: an interrupt between the two leaves nothing that acts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .sites import Site
 
@@ -25,10 +25,14 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """`after` are the paths of what runs when all blocks have run: the final norm, the head."""
+    """`after` are the paths of what runs when all blocks have run: the final norm, the head.
+
+    `ahead` are blocks before which a run is worth keeping, for edits that will come next.
+    """
 
     links: tuple[Link, ...] = ()
     after: frozenset[str] = frozenset()
+    ahead: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.links)
@@ -37,6 +41,16 @@ class Chain:
         """The number of the first block in which the site lies; 0 for what runs before or nobody knows where."""
         inside = (number for number, link in enumerate(self.links) if link.holds(site))
         return next(inside, len(self.links) if site.path in self.after else 0)
+
+    def start(self, site: Site) -> int:
+        """The first block that has to run for an edit at the site to act: what leaves a block can be edited alone."""
+        place = self.place(site)
+        leaves = place < len(self) and site == Site(self.links[place].path, turn=site.turn, stack=site.stack)
+        return place + leaves
+
+    def towards(self, sites: Iterable[Site]) -> Chain:
+        """The same, for a run that one with edits at these sites will follow."""
+        return replace(self, ahead=frozenset(map(self.start, sites)))
 
     def first(self, sites: Iterable[Site]) -> int:
         """The first block that any of the sites needs; all blocks come before when there are none."""

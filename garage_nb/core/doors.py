@@ -51,7 +51,7 @@ def doors_for(owner: Owner, module: nn.Module, side: str, taps: Sequence[Tap]) -
     others = [write for write in writes if not isinstance(write.site.unit, Expert)]
     reads = [tap for tap in taps if isinstance(tap, Read)]
     doors: list[Door] = [CallDoor(owner, module, side, tap.fn) for tap in taps if isinstance(tap, Call)]
-    doors += [WatchDoor(owner, module, side, tap.fn) for tap in taps if isinstance(tap, Watch)]
+    doors += [WatchDoor(owner, module, side, tap) for tap in taps if isinstance(tap, Watch)]
     if to_experts:
         doors += [expert := ExpertDoor(owner, module, side, to_experts), EndDoor(expert)]
     if others:
@@ -205,15 +205,16 @@ class CallDoor(Door):
 
 
 class WatchDoor(Door):
-    def __init__(self, owner: Owner, module: nn.Module, side: str, fn: Callable[[nn.Module, Any], None]) -> None:
+    def __init__(self, owner: Owner, module: nn.Module, side: str, watch: Watch) -> None:
         super().__init__(owner, module, side)
-        self.fn = fn
+        self.watch = watch
+        self.rank = -3 if watch.untouched else 0
 
     def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-        self.fn(module, output)
+        self.watch.fn(module, output)
 
     def at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self.fn(module, (args, kwargs))
+        self.watch.fn(module, (args, kwargs))
 
 
 def ours(fn: Any) -> Door | None:

@@ -24,13 +24,17 @@ State = tuple[Any, ...]
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """`outputs` are what the last block left out of each stack returned. `edits` made them what they are."""
+    """`outputs` are what the last block left out of each stack returned. `edits` made them what they are.
+
+    `cached` are the keys and values of every block left out, where a prompt is kept to be gone on from.
+    """
 
     state: State
     batch: Batch
     edits: tuple[object, ...]
     outputs: Mapping[str, Any]
     first: int
+    cached: tuple[tuple[Tensor, Tensor], ...] = ()
 
     def fits(self, state: State, batch: Batch, edits: tuple[object, ...]) -> bool:
         alike = len(edits) == len(self.edits) and all(map(same, edits, self.edits))
@@ -38,7 +42,7 @@ class Kept:
 
     @property
     def size(self) -> int:
-        return sum(tensor.nbytes for output in self.outputs.values() for tensor in tensors_in(output))
+        return sum(tensor.nbytes for item in (*self.outputs.values(), self.cached) for tensor in tensors_in(item))
 
 
 class Shelf:
@@ -52,9 +56,12 @@ class Shelf:
         while sum(one.size for one in self._kept) > BUDGET:
             self._kept.popleft()
 
-    def find(self, first: int, state: State, batch: Batch, edits: tuple[object, ...]) -> Kept | None:
-        """What spares every block before number `first`."""
-        found = (one for one in self._kept if one.first == first and one.fits(state, batch, edits))
+    def find(
+        self, first: int, state: State, batch: Batch, edits: tuple[object, ...], *, cached: bool = False
+    ) -> Kept | None:
+        """What spares every block before number `first`; `cached` asks for keys and values too."""
+        fitting = (one for one in self._kept if one.first == first and bool(one.cached) == cached)
+        found = (one for one in fitting if one.fits(state, batch, edits))
         return next(found, None)
 
 

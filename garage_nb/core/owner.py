@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 
+from .ledger import Ledger
 from .sites import Site
 from .standing import Standing
 
@@ -24,6 +25,7 @@ class Owner:
         """`after` is called each time reads have been made."""
         self.fired: set[Site] = set()
         self.standing = standing or Standing()
+        self._ledger = Ledger()
         self._after = after
         self._began_in: threading.Thread | None = None
         self._open = self._held = self._everywhere = False
@@ -41,6 +43,11 @@ class Owner:
     @property
     def acting(self) -> bool:
         return self._open and (self in _HERE.get() or (self._everywhere and self._in_thread))
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """What the edits of one run leave; None where they are held, for nobody says when a run of those is over."""
+        return None if self._held else self._ledger
 
     @property
     def stale(self) -> bool:

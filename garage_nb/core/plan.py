@@ -50,9 +50,10 @@ def planned(chain: Chain, taps: Sequence[Tap], logits: int | None) -> Plan:
     writes = [tap for tap in taps if isinstance(tap, Write)]
     others = [tap for tap in taps if not isinstance(tap, Write)]
     stop = len(chain) if logits is not None else min(chain.last(tap.site for tap in others) + 1, len(chain))
+    starts = [chain.start(write.site) for write in writes]
     return Plan(
         blocks=len(chain),
-        first=min(chain.first(tap.site for tap in taps) if writes else 0, stop),
+        first=min([*starts, chain.first(tap.site for tap in others), stop]) if starts else 0,
         stop=stop,
         logits=logits,
         edits=len(writes),

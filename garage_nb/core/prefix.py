@@ -7,85 +7,110 @@ and earlier edits, answers the blocks before with it: the same bits at a fractio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from torch import nn
+from torch import Tensor, nn
 
 from .attach import Answers
 from .batch import Batch
 from .chain import Chain, Link
 from .kept import Kept, again, shelf_of, state_of
 from .sites import Site, Tap, Watch, Write
+from .skip import Answer
 
-_PROVED: WeakKeyDictionary[nn.Module, dict[int, bool]] = WeakKeyDictionary()
+_PROVED: WeakKeyDictionary[nn.Module, dict[Hashable, bool]] = WeakKeyDictionary()
 
 
 @dataclass(eq=False)
 class Prefix:
-    """What one run can leave out, and what it keeps for later ones. `first` is the first block that runs."""
+    """What one run can leave out. `keep` is called with the cache it filled, if any, once it is done."""
 
-    chain: Chain
-    first: int = 0
     answers: Answers = field(default_factory=dict)
     taps: list[Tap] = field(default_factory=list)
-    keep: Callable[[], None] = lambda: None
+    keep: Callable[[Any], None] = lambda cache: None
 
 
 def prefix_of(
-    model: nn.Module, batch: Batch, taps: Sequence[Tap], chain: Chain, proved: Callable[[int], bool]
+    model: nn.Module,
+    batch: Batch,
+    taps: Sequence[Tap],
+    chain: Chain,
+    proved: Callable[[int], bool],
+    *,
+    cached: bool = False,
 ) -> Prefix:
-    """Nothing is left out of a model that somebody else watches: their hooks are to see every block."""
+    """`cached`: for a run that fills a cache. Nothing is left out of a model that somebody else watches: their hooks
+    are to see every block.
+    """
     state = state_of(model) if len(chain) and not _watched(model) else None
     before = {} if state is None else dict(_edits_before(chain, taps))
     if state is None or not before:
-        return Prefix(chain)
+        return Prefix()
     shelf = shelf_of(model)
-    found = {first: kept for first, edits in before.items() if (kept := shelf.find(first, state, batch, edits))}
+    fitting = {first: shelf.find(first, state, batch, edits, cached=cached) for first, edits in before.items()}
+    found = {first: kept for first, kept in fitting.items() if kept is not None}
     start = max((first for first in found if proved(first)), default=0)
-    recorders = {first: _Recorder(chain, first) for first in before if first not in found and first > start}
+    recorders = {first: recorded(chain, first) for first in before if first not in found and first > start}
 
-    def keep() -> None:
+    def keep(cache: Any) -> None:
         for first, recorder in recorders.items():
-            if recorder.complete:
-                shelf.put(Kept(state, batch, before[first], recorder.outputs, first))
+            pairs = keys_values(cache, chain, first, batch.input_ids.shape[1]) if cached else ()
+            if recorder.complete and pairs is not None:
+                shelf.put(Kept(state, batch, before[first], recorder.outputs, first, pairs))
 
     answers = answers_for(chain, found[start]) if start else {}
-    return Prefix(chain, start, answers, [tap for one in recorders.values() for tap in one.taps()], keep)
+    return Prefix(answers, [tap for one in recorders.values() for tap in one.taps()], keep)
+
+
+def keys_values(cache: Any, chain: Chain, first: int, seq: int) -> tuple[tuple[Tensor, Tensor], ...] | None:
+    """What the blocks before `first` put into a cache for the first `seq` tokens.
+
+    None for a cache that is not one growing layer for each block: what others forget cannot be given again.
+    """
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    plain = type(cache) is DynamicCache and all(type(layer) is DynamicLayer for layer in cache.layers)
+    if not plain or len(cache.layers) != len(chain):
+        return None
+    pairs = ((layer.keys, layer.values) for layer in cache.layers[:first])
+    return tuple((keys[..., :seq, :].clone(), values[..., :seq, :].clone()) for keys, values in pairs)
 
 
 def answers_for(chain: Chain, kept: Kept) -> Answers:
     """Every block left out of a stack returns what the last one of them did: the model's loop looks at no other."""
-    answers: dict[str, dict[int | None, Any]] = {}
-    for link in chain.links[: kept.first]:
-        answers.setdefault(link.path, {})[link.turn] = kept.outputs[str(link.stack)]
+    answers: dict[str, dict[int | None, Answer]] = {}
+    for layer, link in enumerate(chain.links[: kept.first]):
+        cached = kept.cached[layer] if kept.cached else None
+        answers.setdefault(link.path, {})[link.turn] = Answer(kept.outputs[str(link.stack)], layer, cached)
     return answers
 
 
-def recorded(chain: Chain, first: int) -> _Recorder:
+def recorded(chain: Chain, first: int) -> Recorder:
     """What to attach so that the blocks before `first` need not run again."""
-    return _Recorder(chain, first)
+    return Recorder(chain, first)
 
 
-def proved_for(model: nn.Module, first: int, prove: Callable[[], bool]) -> bool:
-    """Asked once for each model and block."""
+def proved_for(model: nn.Module, what: Hashable, prove: Callable[[], bool]) -> bool:
+    """Asked once for each model and way of leaving blocks out."""
     known = _PROVED.setdefault(model, {})
-    if first not in known:
-        known[first] = prove()
-    return known[first]
+    if what not in known:
+        known[what] = prove()
+    return known[what]
 
 
 def _edits_before(chain: Chain, taps: Sequence[Tap]) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Each block that is changed and has others before it, with what changes those: none of it may be unknown.
+    """Where each edit begins to act, now or next, if blocks come before it, with what changes those: nothing unknown.
 
     What is read must run, so nothing behind the first reading can be left out.
     """
-    writes = [tap for tap in taps if isinstance(tap, Write)]
+    writes = [(chain.start(tap.site), tap.by) for tap in taps if isinstance(tap, Write)]
     reach = chain.first(tap.site for tap in taps if not isinstance(tap, Write))
-    for first in sorted({place for write in writes if 0 < (place := chain.place(write.site)) <= reach}):
-        edits = tuple(write.by for write in writes if chain.place(write.site) < first)
+    starts = chain.ahead | {start for start, _ in writes}
+    for first in sorted(start for start in starts if 0 < start <= reach):
+        edits = tuple(by for start, by in writes if start < first)
         if None not in edits:
             yield first, edits
 
@@ -94,14 +119,14 @@ def _watched(model: nn.Module) -> bool:
     """By hooks of others, but for those that transformers leaves behind for good, or by edits held in force."""
     tables = (table for module in model.modules() for table in (module._forward_hooks, module._forward_pre_hooks))
     hooks = (fn for table in tables for fn in table.values())
-    return any(not _is_recorder(fn) for fn in hooks)
+    return not all(map(_is_recorder, hooks))
 
 
 def _is_recorder(fn: Any) -> bool:
     return getattr(fn, "__module__", "").startswith("transformers.utils.output_capturing")
 
 
-class _Recorder:
+class Recorder:
     """Keeps what left the last block before `first`, and the last one of an encoder before it."""
 
     def __init__(self, chain: Chain, first: int) -> None:
@@ -113,7 +138,7 @@ class _Recorder:
         return self.outputs.keys() == self._last.keys()
 
     def taps(self) -> Iterator[Watch]:
-        return (Watch(Site(link.path), self._at(link)) for link in self._last.values())
+        return (Watch(Site(link.path), self._at(link), untouched=True) for link in self._last.values())
 
     def _at(self, link: Link) -> Callable[[nn.Module, Any], None]:
         calls = 0
@@ -121,7 +146,7 @@ class _Recorder:
         def left(module: nn.Module, output: Any) -> None:
             nonlocal calls
             if link.turn in (None, calls):
-                self.outputs[str(link.stack)] = again(output)
+                self.outputs.setdefault(str(link.stack), again(output))
             calls += 1
 
         return left

@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import HookError, InputError
+from ..errors import HookError
 from .attach import Attached, demand_fired
 from .batch import Batch, probe
 from .calling import answer, asked
@@ -38,18 +37,18 @@ def read(model: nn.Module, batch: Batch, taps: Iterable[Tap], *, chain: Chain = 
         if waiting <= attached.fired:
             raise _Enough
 
-    with _own_run(model):
+    with own_run(model):
         prefix = _prefix(model, batch, wanted, chain)
-        attached = _attached(model, batch, prefix, wanted, after=stop_when_done)
+        attached = attached_for(model, batch, prefix, wanted, after=stop_when_done)
         with attached, suppress(_Enough):
             _call(model, batch)
-        prefix.keep()
+        prefix.keep(None)
     demand_fired(attached, wanted)
 
 
 def watched(model: nn.Module, batch: Batch, taps: Iterable[Tap], recorder: AbstractContextManager[Any]) -> None:
     """One whole pass with `taps` in force, inside `recorder`."""
-    with _own_run(model), Attached(model, taps), recorder:
+    with own_run(model), Attached(model, taps), recorder:
         _call(model, batch)
 
 
@@ -68,36 +67,22 @@ def logits(
     runs the batch that many times side by side, for taps that tell the rows apart; those blocks run once for all.
     """
     wanted = list(taps)
-    with _own_run(model):
+    with own_run(model):
         prefix = _prefix(model, batch, wanted, chain)
         if rows > 1 and prefix.taps:
             _record(model, batch, prefix)
             prefix = _prefix(model, batch, wanted, chain)
-        with _attached(model, batch, prefix, wanted, rows=rows) as attached:
+        with attached_for(model, batch, prefix, wanted, rows=rows) as attached:
             result = answer(_call(model, batch.repeated(rows), logits_to_keep=last))
-        prefix.keep()
+        prefix.keep(None)
     demand_fired(attached, wanted)
     return result[:, -last:]
 
 
-def generate(model: Any, batch: Batch, taps: Iterable[Tap] = (), **options: Any) -> Tensor:
-    """transformers' own `generate` with `taps` in force at every step. Returns ids (batch, prompt + new), of an
-    encoder–decoder model (batch, start + new).
-
-    Prompts of unlike length must be padded on the left: a continuation of padding is nonsense.
-    """
-    if not bool(batch.attention_mask[:, -1].all()):
-        raise InputError("Prompts of unlike length cannot be continued together.", "Generate from one at a time.")
-    with _own_run(model), _attached(model, batch, Prefix(NO_CHAIN), list(taps)):
-        given = {name: value for name, value in batch.inputs().items() if name != "position_ids"}
-        run = partial(model.generate, **given, **options)
-        result: Tensor = _under_way(model, run)
-    return result
-
-
-def _attached(
+def attached_for(
     model: nn.Module, batch: Batch, prefix: Prefix, taps: list[Tap], *, rows: int = 1, **options: Any
 ) -> Attached:
+    """The taps of one run of ours, which knows its prompts and can be cancelled."""
     whole = batch.repeated(rows)
     prompts = Prompts(whole.attention_mask, whole.padding is not None)
     answers, cancel = prefix.answers, cancel_in_force()
@@ -127,11 +112,12 @@ def _record(model: nn.Module, batch: Batch, prefix: Prefix) -> None:
     """One pass over the blocks that many rows have in common."""
     with Attached(model, prefix.taps):
         _call(model, batch)
-    prefix.keep()
+    prefix.keep(None)
 
 
 @contextmanager
-def _own_run(model: nn.Module) -> Iterator[None]:
+def own_run(model: nn.Module) -> Iterator[None]:
+    """A run of ours: one at a time, on a model that is as it was again when the block ends."""
     with lock_of(model):
         _demand_no_other_pass(model)
         recover(model)
@@ -143,7 +129,7 @@ def _demand_no_other_pass(model: nn.Module) -> None:
     """A pass inside a pass would take the outer one's hooks down. The stack tells, and no interrupt can falsify it."""
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code is _under_way.__code__ and frame.f_locals["model"] is model:
+        if frame.f_code is under_way.__code__ and frame.f_locals["model"] is model:
             raise HookError(
                 "A run of this model was asked for while another is under way.",
                 "Ask for it before or after, not from inside an edit or a hook.",
@@ -152,10 +138,10 @@ def _demand_no_other_pass(model: nn.Module) -> None:
 
 
 def _call(model: nn.Module, batch: Batch, **extra: Any) -> Any:
-    return _under_way(model, asked(model, batch, use_cache=False, **extra))
+    return under_way(model, asked(model, batch, use_cache=False, **extra))
 
 
-def _under_way(model: nn.Module, run: Callable[[], Any]) -> Any:
+def under_way(model: nn.Module, run: Callable[[], Any]) -> Any:
     """While this stands on a thread's stack, that thread is in a pass of `model`."""
     return run()
 

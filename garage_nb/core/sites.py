@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import EditError, HookError, UnknownPartError, nearest
-from .tokens import EVERY, Stand, Tokens, spread
+from .ledger import Ledger
+from .tokens import EVERY, Stand, Tokens, TokensByRow, spread
 from .units import Passing, Unit
 
 Reader = Callable[[Tensor], None]
@@ -26,18 +27,19 @@ class Site:
     """What enters or leaves one module. `path` is the module's name as `named_modules()` gives it.
 
     `turn` says which of the calls of one pass is meant, from 0, where a module is called several times; None: every
-    call. The hidden states are `times` what is found there, and of them only `unit` where one is given.
+    call. The hidden states are `times` what is found there, and of them only `unit` where one is given. The side
+    `choice` is inside a router: the logits that it chooses experts by.
     """
 
     path: str
-    side: Literal["input", "output"] = "output"
+    side: Literal["input", "output", "choice"] = "output"
     turn: int | None = None
     times: float = 1.0
     unit: Unit | None = None
     stack: str | None = None
 
     def __str__(self) -> str:
-        return self.path if self.side == "output" else f"input of {self.path}"
+        return self.path if self.side == "output" else f"{self.side} of {self.path}"
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class Read:
 class Write:
     """Put what `fn(hidden, touched)` returns in place of the tensor found at `site`, at the tokens that are touched.
 
-    `touched` is a mask that broadcasts to `hidden`, None where that is every token. `said` is the user's name for the
-    place. `by` stands for all that `fn` depends on: two writes by equal values do the same; None equals nothing.
+    `touched` is a mask that broadcasts to `hidden`, None where that is every token. `said` is the edit in the user's
+    words. `by` stands for all that `fn` depends on: two writes by equal values do the same; None equals nothing.
     """
 
     site: Site
     fn: Writer
     said: str = ""
-    tokens: Tokens = EVERY
+    tokens: Tokens | TokensByRow = EVERY
     by: object = None
 
 
@@ -73,10 +75,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Watch:
-    """Tell `fn(module, …)` of every call at `site`: its (args, kwargs) at the input, what it returned at the output."""
+    """Tell `fn(module, …)` of every call at `site`: its (args, kwargs) at the input, what it returned at the output.
+
+    `untouched`: before anything is written there.
+    """
 
     site: Site
     fn: Callable[[nn.Module, Any], None]
+    untouched: bool = False
 
 
 Tap = Read | Write | Call | Watch
@@ -133,12 +139,12 @@ def with_leaving(output: Any, hidden: Tensor) -> Any:
     return type(output)(**{**output, first: hidden})
 
 
-def fitting(place: str, before: Tensor, after: object) -> Tensor:
+def fitting(said: str, before: Tensor, after: object) -> Tensor:
     """What an edit returned, in the dtype that was there. EditError when it is no tensor of that shape."""
     if not isinstance(after, Tensor) or after.shape != before.shape:
         found = tuple(after.shape) if isinstance(after, Tensor) else type(after).__name__
         raise EditError(
-            f"The edit at {place} returned {found} where {tuple(before.shape)} left the model.",
+            f"The edit {said!r} returned {found} where {tuple(before.shape)} left the model.",
             "Return a tensor of the same shape.",
         )
     return after if after.dtype == before.dtype else after.to(before.dtype)
@@ -150,16 +156,18 @@ def found(site: Site, passing: Passing) -> Tensor:
     return own if site.times == 1 else own * site.times
 
 
-def written(write: Write, passing: Passing, stand: Stand | None = None) -> Tensor:
+def written(write: Write, passing: Passing, stand: Stand | None = None, ledger: Ledger | None = None) -> Tensor:
     """All that passes, with what the site means replaced. Entries the edit leaves alone keep their bits."""
     site, own = write.site, _own(write.site, passing)
     before = own if site.times == 1 else own * site.times
     touched = _touched(write, stand, before)
-    after = fitting(write.said or str(site), before, write.fn(before, touched))
+    after = fitting(_said(write), before, write.fn(before, touched))
     if after is before:
         return passing.hidden
     if touched is not None:
         after = torch.where(touched, after, before)
+    if ledger is not None:
+        ledger.note(_said(write), before, after)
     if site.times != 1:
         after = torch.where(after == before, own, after / site.times)
     return after if site.unit is None else site.unit.with_own(passing, own, after)
@@ -169,20 +177,23 @@ def _touched(write: Write, stand: Stand | None, hidden: Tensor) -> Tensor | None
     """The mask of the tokens to touch. EditError where they cannot be told apart."""
     if stand is None and write.tokens == EVERY:
         return None
-    place = write.said or str(write.site)
     if stand is None:
         raise EditError(
-            f"Which tokens {write.tokens} are at {place} cannot be told: the model itself was not called.",
+            f"Which tokens {_said(write)!r} means cannot be told: the model itself was not called.",
             "Call the model itself, not a module inside it, or let the edit touch all tokens.",
         )
     touched = write.tokens.touched(stand)
     mask = None if touched is None else spread(touched, stand.seq, hidden)
     if touched is not None and mask is None:
         raise EditError(
-            f"Tokens cannot be told apart at {place}, where {tuple(hidden.shape)} passes.",
+            f"Tokens cannot be told apart for {_said(write)!r}, where {tuple(hidden.shape)} passes.",
             "Give prompts of one length, and let the edit touch all tokens.",
         )
     return mask
+
+
+def _said(write: Write) -> str:
+    return write.said or f"at {write.site}"
 
 
 def _own(site: Site, passing: Passing) -> Tensor:

@@ -1,21 +1,40 @@
-"""Skip: a block answers with what was kept of an earlier run instead of running."""
+"""Skip: a block answers with what was kept of an earlier run instead of running.
+
+In generation that is the prompt's pass alone, and the block's keys and values go into the cache as if it had run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from .kept import again
 from .owner import Owner
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a block returned, and its keys and values (batch, heads, seq, head_dim) where a cache is being filled."""
+
+    output: Any
+    layer: int = 0
+    keys_values: tuple[Tensor, Tensor] | None = None
+
+    def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], rows: int) -> Any:
+        if self.keys_values is not None:
+            cache = next(item for item in (*args, *kwargs.values()) if hasattr(item, "get_seq_length"))
+            cache.update(*self.keys_values, self.layer)
+        return again(self.output, rows)
+
+
 class Skip:
     """Stands before a block's own `forward` while registered; in all runs but its owner's the block runs as ever."""
 
-    def __init__(self, owner: Owner, module: nn.Module, answers: Mapping[int | None, Any], rows: int = 1) -> None:
-        """`answers` by turn, None for every call of the module; each is given `rows` times over along the batch."""
+    def __init__(self, owner: Owner, module: nn.Module, answers: Mapping[int | None, Answer], rows: int = 1) -> None:
+        """`answers` by turn, None for every call: given in the first pass, `rows` times over along the batch."""
         self.owner, self.module, self.answers, self.rows = owner, module, answers, rows
         self.calls = 0
         self._own = vars(module).get("forward")  # as accelerate sets it
@@ -37,10 +56,8 @@ class Skip:
         if not self.owner.acting:
             return self._forward(*args, **kwargs)
         self.calls += 1
-        turn = self.calls - 1 if self.calls - 1 in self.answers else None
-        if turn not in self.answers:
-            return self._forward(*args, **kwargs)
-        return again(self.answers[turn], self.rows)
+        answer = self.answers.get(self.calls - 1, self.answers.get(None)) if self.owner.standing.passes == 1 else None
+        return self._forward(*args, **kwargs) if answer is None else answer.given(args, kwargs, self.rows)
 
 
 def skip_at(module: nn.Module) -> Skip | None:

@@ -7,7 +7,7 @@ prompt and what is padding is read off the arguments the model was called with.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -27,74 +27,91 @@ class Prompts:
     padded: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Called:
+    """One call of the model: the tensor that brings its tokens, the mask beside it, and how many came before."""
+
+    tokens: Tensor
+    mask: Any
+    past: int
+    decodes: bool
+
+    @property
+    def seq(self) -> int:
+        return self.tokens.shape[1]
+
+    def stand(self, padded: bool | None) -> Stand:
+        batch, whole = self.tokens.shape[0], self.past + self.seq
+        return replace(_stand(self.mask, batch, whole, self.tokens.device, padded), seq=self.seq)
+
+
 class Standing:
-    """Told of every call of the model itself; asked by the writes inside it."""
+    """Told of every call of the model itself; asked by the writes inside it.
+
+    `passes` counts the calls; `cache` is what the latest one kept its keys and values in, None without.
+    """
 
     def __init__(self, prompts: Prompts | None = None) -> None:
+        self.passes = 0
+        self.cache: Any = None
         self._known = prompts
-        self._call: Mapping[str, Any] | None = None
+        self._given: Mapping[str, Any] = {}
+        self._call: Called | None = None
+        self._first: Called | None = None
         self._stands: dict[str | None, Stand | None] = {}
-        self._cache: object = None
-        self._written = 0
-        self._prompt: Tensor | None = None
 
     def called(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """The model has been called with these."""
-        self._call = {**({"input_ids": args[0]} if args else {}), **kwargs}
+        self.passes += 1
+        self._given = {**({"input_ids": args[0]} if args else {}), **kwargs}
         self._stands = {}
-        self._stands[None] = self._here(self._call)
+        self._call = self._read(self._given)
+        if self._call is not None and (self._first is None or self._call.past == 0):
+            self._first = self._call
 
     def at(self, stack: str | None) -> Stand | None:
         """Where the call stands for parts of this stack; None when the model itself was not called."""
         if stack not in self._stands:
-            self._stands[stack] = self._of_encoder() if stack == ENCODER else None
+            self._stands[stack] = self._of_encoder() if stack == ENCODER else self._here()
         return self._stands[stack]
 
-    def _here(self, call: Mapping[str, Any]) -> Stand | None:
-        decoder = "decoder_" if _tensor(call, "decoder_input_ids", "decoder_inputs_embeds") is not None else ""
-        tokens = _tensor(call, f"{decoder}input_ids", f"{decoder}inputs_embeds")
-        if tokens is None:
+    def _here(self) -> Stand | None:
+        call, first = self._call, self._first
+        if call is None or first is None:
             return None
-        batch, seq = tokens.shape[:2]
-        past = self._past(call)
-        self._written = past + seq
-        mask = call.get(f"{decoder}attention_mask")
-        stand = _stand(mask, batch, past + seq, tokens.device, self._padded if not decoder else None)
-        if self._prompt is None or past == 0:
-            self._prompt = stand.prompt if self._known is None or decoder else self._known_lengths(batch)
-        return Stand(stand.positions, self._prompt, stand.padded, seq)
-
-    def _past(self, call: Mapping[str, Any]) -> int:
-        """How many tokens of each row came in earlier calls: counted, for not every cache can say it."""
-        cache = next((cache for name in _CACHES if (cache := call.get(name)) is not None), None)
-        if cache is None:
-            return 0
-        if cache is not self._cache:
-            self._cache = cache
-            return int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
-        return self._written
-
-    @property
-    def _padded(self) -> bool | None:
-        return None if self._known is None else self._known.padded
-
-    def _known_lengths(self, batch: int) -> Tensor:
-        """Of rows that generation may have multiplied."""
-        assert self._known is not None
+        if self._known is None or call.decodes:  # a decoder writes alike for all: none of it is padding
+            return replace(call.stand(None), prompt=first.stand(None).prompt)
         lengths = self._known.mask.sum(dim=1)
-        return lengths.repeat_interleave(batch // len(lengths))
+        prompt = lengths.repeat_interleave(call.tokens.shape[0] // len(lengths))  # generation may multiply rows
+        return replace(call.stand(self._known.padded), prompt=prompt)
+
+    def _read(self, given: Mapping[str, Any]) -> Called | None:
+        decodes = _tensor(given, "decoder_input_ids", "decoder_inputs_embeds") is not None
+        whose = "decoder_" if decodes else ""
+        tokens = _tensor(given, f"{whose}input_ids", f"{whose}inputs_embeds")
+        return (
+            None if tokens is None else Called(tokens, given.get(f"{whose}attention_mask"), self._past(given), decodes)
+        )
+
+    def _past(self, given: Mapping[str, Any]) -> int:
+        """How many tokens of each row came in earlier calls: counted, for not every cache can say it."""
+        before, self.cache = self.cache, next((it for name in _CACHES if (it := given.get(name)) is not None), None)
+        if self.cache is None:
+            return 0
+        if self.cache is before and self._call is not None:
+            return self._call.past + self._call.seq
+        return int(self.cache.get_seq_length()) if hasattr(self.cache, "get_seq_length") else 0
 
     def _of_encoder(self) -> Stand | None:
         """An encoder reads its prompt whole. In generation it runs before the model itself is called."""
         if self._known is not None:
-            mask: Tensor | None = self._known.mask
-            batch, seq, device = *self._known.mask.shape, self._known.mask.device
-        else:
-            tokens = None if self._call is None else _tensor(self._call, "input_ids", "inputs_embeds")
-            if self._call is None or tokens is None:
-                return None
-            mask, (batch, seq), device = self._call.get("attention_mask"), tokens.shape[:2], tokens.device
-        return _stand(mask, batch, seq, device, self._padded)
+            known = self._known.mask
+            return _stand(known, known.shape[0], known.shape[1], known.device, self._known.padded)
+        tokens = _tensor(self._given, "input_ids", "inputs_embeds")
+        if tokens is None:
+            return None
+        mask = self._given.get("attention_mask")
+        return _stand(mask, tokens.shape[0], tokens.shape[1], tokens.device, None)
 
 
 def _tensor(call: Mapping[str, Any], *names: str) -> Tensor | None:

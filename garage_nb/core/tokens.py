@@ -91,6 +91,29 @@ def _counted(number: int, prompt: Tensor) -> Any:
 EVERY = Tokens()
 
 
+@dataclass(frozen=True)
+class TokensByRow:
+    """Which tokens each of as many equal shares of the batch touches."""
+
+    each: tuple[Tokens, ...]
+
+    def __str__(self) -> str:
+        return " / ".join(dict.fromkeys(map(str, self.each)))
+
+    def touched(self, stand: Stand) -> Bool[Tensor, "batch whole"]:
+        """As `Tokens.touched`, share by share."""
+        count = len(self.each)
+        shares = zip(stand.positions.chunk(count), stand.prompt.chunk(count), strict=True)
+        stands = [Stand(positions, prompt, stand.padded, stand.seq) for positions, prompt in shares]
+        return torch.cat([touched_or_real(tokens, one) for tokens, one in zip(self.each, stands, strict=True)])
+
+
+def touched_or_real(tokens: Tokens, stand: Stand) -> Bool[Tensor, "batch whole"]:
+    """Which tokens are touched, also where that is every one."""
+    touched = tokens.touched(stand)
+    return stand.positions != PADDING if touched is None else touched
+
+
 def spread(touched: Bool[Tensor, "batch whole"], seq: int, hidden: Tensor) -> Tensor | None:
     """The mask in a form that broadcasts to hidden states of (batch, seq, …) or (batch·seq, …); None for others.
 

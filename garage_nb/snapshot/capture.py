@@ -47,7 +47,7 @@ class SnapshotCapture:
         shots = {label: _Shot(padding, keep, tau) for label, name in wanted.items()}
         taps: list[Tap] = [Read(self.spec.site(name), shots[label]) for label, name in wanted.items()]
         edits = list(under)
-        read(self.model, batch, [*edits, *taps])
+        read(self.model, batch, [*edits, *taps], chain=self.spec.chain)
         snapshots = _developed(shots)
         edited = {tap.site for tap in edits}
         return Snapshots(

@@ -9,7 +9,8 @@ import torch
 
 from garage_nb.core.attach import Attached
 from garage_nb.core.batch import prepare
-from garage_nb.core.run import generate, logits
+from garage_nb.core.generate import generate
+from garage_nb.core.run import logits
 from garage_nb.core.sites import Read, Write, everywhere
 from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from garage_nb.core.attach import Attached
 from garage_nb.core.batch import Batch
-from garage_nb.core.run import generate
+from garage_nb.core.generate import generate
 from garage_nb.core.sites import Read, Site
 from garage_nb.inject.edits import Scale
 from garage_nb.inject.layer import LayerInjector

@@ -11,7 +11,8 @@ import torch
 
 from garage_nb.core.attach import Attached
 from garage_nb.core.batch import prepare
-from garage_nb.core.run import generate, logits, read
+from garage_nb.core.generate import generate
+from garage_nb.core.run import logits, read
 from garage_nb.core.sites import Read, Site, Write, everywhere
 from garage_nb.core.undisturbed import recover
 from garage_nb.errors import GarageError, HookError, InputError, NotFiniteError, UnknownPartError

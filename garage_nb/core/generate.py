@@ -1,0 +1,121 @@
+"""Generation: transformers' own loop with taps in force at every step, whole or token by token."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .attach import Attached
+from .batch import Batch, probe
+from .cancel import Cancel, cancellable
+from .chain import Chain
+from .kept import Kept
+from .prefix import answers_for, keys_values, prefix_of, proved_for, recorded
+from .run import NO_CHAIN, attached_for, own_run, under_way
+from .sites import Tap
+
+
+def generate(
+    model: Any, batch: Batch, taps: Iterable[Tap] = (), *, chain: Chain = NO_CHAIN, **options: Any
+) -> Int[Tensor, "batch whole"]:
+    """transformers' own `generate` with `taps` in force at every step: ids of prompt and continuation, of an
+    encoder–decoder model of what it wrote.
+
+    Prompts of unlike length must be padded on the left: a continuation of padding is nonsense. With a `chain`, the
+    prompt does not run again through blocks before the first edit where that was kept. `options` as transformers has
+    them.
+    """
+    if not bool(batch.attention_mask[:, -1].all()):
+        raise InputError("Prompts of unlike length cannot be continued together.", "Pad them on the left.")
+    wanted = list(taps)
+    with own_run(model):
+        prefix = prefix_of(model, batch, wanted, chain, partial(_proved, model, chain), cached=True)
+        with attached_for(model, batch, prefix, wanted) as attached:
+            result: Tensor = under_way(model, partial(model.generate, **_given(batch), **options))
+        prefix.keep(attached.standing.cache)
+    return result
+
+
+def streamed(
+    model: Any, batch: Batch, taps: Iterable[Tap] = (), *, chain: Chain = NO_CHAIN, **options: Any
+) -> Iterator[Int[Tensor, " batch"]]:
+    """The same, token by token as they come. The run ends when nobody asks for the next one any more."""
+    tokens, cancel = _Tokens(), Cancel()
+
+    def write() -> None:
+        try:
+            with cancellable(cancel):
+                generate(model, batch, taps, chain=chain, streamer=tokens, **options)
+            tokens.close(None)
+        except BaseException as error:  # whoever waits for the next token is told, whatever it is
+            tokens.close(error)
+
+    thread = threading.Thread(target=copy_context().run, args=(write,), name="garage_nb generation", daemon=True)
+    thread.start()
+    try:
+        yield from tokens
+    finally:
+        cancel.ask()
+        thread.join()
+
+
+class _Tokens:
+    """Told by transformers of each new token, on one thread, and asked for them on another."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Tensor | BaseException | None] = queue.SimpleQueue()
+        self._prompt_seen = False
+
+    def put(self, ids: Tensor) -> None:
+        """The whole prompt first, then token by token."""
+        if self._prompt_seen:
+            self._queue.put(ids)
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        """transformers has written its last; the run itself is not over yet."""
+
+    def close(self, error: BaseException | None) -> None:
+        self._queue.put(error)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        while isinstance(item := self._queue.get(), Tensor):
+            yield item
+        if item is not None:
+            raise item
+
+
+def _given(batch: Batch) -> dict[str, Tensor]:
+    """Position ids are worked out from the mask, step by step, by generation itself."""
+    return {name: value for name, value in batch.inputs().items() if name != "position_ids"}
+
+
+def _proved(model: nn.Module, chain: Chain, first: int) -> bool:
+    return proved_for(model, ("cached", first), partial(_proves, model, chain, first))
+
+
+def _proves(model: Any, chain: Chain, first: int) -> bool:
+    """Whether a short prompt is gone on from with the same bits when the blocks before `first` answer for it."""
+    batch, recorder = probe(model), recorded(chain, first)
+    options = {"max_new_tokens": 2, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
+    run = partial(model.generate, **_given(batch), **options, eos_token_id=None, pad_token_id=0)
+    try:
+        with Attached(model, recorder.taps()) as attached:
+            whole = under_way(model, run)
+        pairs = keys_values(attached.standing.cache or whole.past_key_values, chain, first, batch.input_ids.shape[1])
+        kept = Kept((), batch, (), recorder.outputs, first, pairs or ())
+        with Attached(model, (), answers=answers_for(chain, kept)):
+            again = under_way(model, run)
+    except Exception:  # whatever a model raises that is not called as it expects: nothing of it can be left out
+        return False
+    pairs_of_logits = zip(whole.logits, again.logits, strict=True)
+    return pairs is not None and all(torch.equal(a, b) for a, b in pairs_of_logits)
