@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python $(PIP) --constraint constraints.txt
+PEERS := build/peers/.venv
 
-.PHONY: demo lab test test-all bench wheel clean
+.PHONY: demo lab test test-all bench bench-peers wheel clean
 
 demo: $(VENV)/.lab
 	@mkdir -p build
@@ -27,6 +29,8 @@ test-all: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
 
+bench-peers: $(PEERS)/.made
+
 wheel: $(VENV)/.test
 	$(BIN)/python -m hatchling build -t wheel -d build
 
@@ -48,4 +52,13 @@ $(VENV)/.lab: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.lab
 	@$(INSTALL) --editable ".[test]"
+	@touch $@
+
+# Their own pins, beside the same torch and transformers; nothing of it touches $(VENV).
+$(PEERS)/.made: pyproject.toml constraints.txt
+	@echo "Installing the peers into $(PEERS); the first time takes some minutes."
+	@$(PYTHON) -m venv $(PEERS)
+	@grep -E '^(torch|transformers)==' constraints.txt > build/peers/constraints.txt
+	@$(PEERS)/bin/python $(PIP) --constraint build/peers/constraints.txt torch
+	@$(PEERS)/bin/python $(PIP) --constraint build/peers/constraints.txt --editable ".[bench]"
 	@touch $@

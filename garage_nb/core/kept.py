@@ -56,6 +56,9 @@ class Shelf:
         while sum(one.size for one in self._kept) > BUDGET:
             self._kept.popleft()
 
+    def clear(self) -> None:
+        self._kept.clear()
+
     def find(
         self, first: int, state: State, batch: Batch, edits: tuple[object, ...], *, cached: bool = False
     ) -> Kept | None:

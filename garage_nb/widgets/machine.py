@@ -1,17 +1,20 @@
-"""The machine drawing: where each part of a model stands, and what it is in words.
+"""The machine drawing: where each part of a model stands.
 
 Rows run from the input to the output. Columns mean the same in every row, so a range of parts is a rectangle.
-The page and the static picture draw these same rows. A new kind of part needs one line in `COLUMN` and one in `WORDS`.
+The page and the static picture draw these same rows. A new kind of part needs one line in `COLUMN`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from ..core.parts import parse
+from ..core.parts import ENCODER, Part, parse
 from ..registry.part_spec import PartSpec, PartType
 from ..registry.specs import ModelSpec
+from .words import figures, words
 
 # Left to right. What leaves a branch (post norms) stands next to the branch, what enters it next to the residual.
 ATTENTION, ATTENTION_POST, ATTENTION_NORM, RESIDUAL, FFN_NORM, FFN_POST, GATE, FFN = range(8)
@@ -29,107 +32,115 @@ COLUMN = {
     PartType.FULL_LAYER: RESIDUAL,
     PartType.OUTPUT_HEAD: RESIDUAL,
 }
-NORM_COLUMN = {"attention": ATTENTION_NORM, "attention_post": ATTENTION_POST, "ffn": FFN_NORM, "ffn_post": FFN_POST}
+HALVES = ("attention", "cross_attention", "mixer", "ffn")
+MARKS = (PartType.LAYER_NORM, PartType.GATE)
 
 
 @dataclass(frozen=True)
 class Place:
-    """One part in the drawing. `figures` is the short form of its size, `words` the whole sentence."""
+    """One part in the drawing. `label` is what is written on it, `figures` the short form of its size, `words` the
+    whole sentence, `unavailable` the reason why it cannot be picked.
+    """
 
     name: str
     kind: str
     column: int
+    label: str
     figures: str
     words: str
+    unavailable: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """Parts side by side. `layer` is None outside the blocks."""
+    """Parts side by side. `layer` is None outside the blocks; `stack` is empty where the model has but one."""
 
+    stack: str
     layer: int | None
     places: tuple[Place, ...]
 
-    def has_room(self, layer: int | None, column: int) -> bool:
-        return layer is not None and layer == self.layer and all(place.column != column for place in self.places)
+    def free(self, columns: tuple[int, ...]) -> int | None:
+        """The first of these columns that is not taken. Outside the blocks each part has a row to itself."""
+        taken = {place.column for place in self.places}
+        return next((column for column in columns if self.layer is not None and column not in taken), None)
 
     def beside(self, place: Place) -> Row:
-        return Row(self.layer, tuple(sorted((*self.places, place), key=lambda each: each.column)))
+        return replace(self, places=tuple(sorted((*self.places, place), key=lambda each: each.column)))
 
 
 def rows(spec: ModelSpec) -> list[Row]:
-    """The drawing, input first: one row a layer (a second where a column is taken), one for each part outside them.
+    """The drawing, input first: one row a layer (more where a column is taken), one for each part outside them.
 
     Norms inside attention, of queries and keys, are left out: they are parts by name, but not of the stream.
     """
     drawn: list[Row] = []
-    for name, part in spec.parts.items():
-        if part.extra_info.get("place") == "inside":
-            continue
-        place = Place(name, part.part_type.value, _column(name, part), _figures(part), f"{name}: {_words(part)}")
-        if drawn and drawn[-1].has_room(part.layer_idx, place.column):
-            drawn[-1] = drawn[-1].beside(place)
-        else:
-            drawn.append(Row(part.layer_idx, (place,)))
+    shown = {name: part for name, part in spec.parts.items() if part.extra_info.get("place") != "inside"}
+    stacks = {name: _stack(name) for name in shown}
+    caption = {None: "decoder" if ENCODER in stacks.values() else "", ENCODER: ENCODER}
+    for (stack, layer), names in groupby(shown, key=lambda name: (stacks[name], shown[name].layer_idx)):
+        block = {name: shown[name] for name in names}
+        drawn += _block_rows(Row(caption[stack], layer, ()), block)
     return drawn
 
 
-def about(spec: ModelSpec) -> str:
-    return f"{_count(spec.num_layers, 'layer')}, {_count(spec.num_heads, 'head')}, {spec.hidden_dim} wide"
+def _block_rows(row: Row, block: dict[str, PartSpec]) -> Iterator[Row]:
+    """Rows of one block, each filled before the next is begun."""
+    empty = row
+    for name in _half_by_half(block):
+        columns = _columns(name, block[name])
+        column = row.free(columns)
+        if column is None and row.places:
+            yield row
+            row = empty
+        row = row.beside(_place(name, block[name], columns[0] if column is None else column))
+    yield row
 
 
-def _column(name: str, part: PartSpec) -> int:
-    if part.part_type is not PartType.LAYER_NORM or part.layer_idx is None:
-        return COLUMN[part.part_type]
+def _half_by_half(block: dict[str, PartSpec]) -> list[str]:
+    """Each half followed by its norms and its gate; the stream that leaves the block comes last."""
+    halves = [name for name, part in block.items() if part.part_type.value in HALVES]
+    seen: Counter[str] = Counter()
+    owners = {name: _owner(name, part, halves, seen) for name, part in block.items()}
+    place = {name: i for i, name in enumerate(halves)}
+    return sorted(block, key=lambda name: (place.get(owners[name], len(halves)), name != owners[name]))
+
+
+def _owner(name: str, part: PartSpec, halves: list[str], seen: Counter[str]) -> str:
+    """The half a norm or gate belongs to: of several norms before (or after) halves of a kind, each has its own."""
     address = parse(name)
-    role = address.role if address else None
-    return NORM_COLUMN.get(role or "", ATTENTION_NORM)
+    if address is None or part.part_type not in MARKS:
+        return name
+    if part.part_type is PartType.GATE:
+        return str(replace(address, kind="ffn"))
+    kind, post = _served(address)
+    served = [half for half in halves if (found := parse(half)) is not None and found.kind == kind]
+    seen[f"{kind} {post}"] += 1
+    return served[min(seen[f"{kind} {post}"], len(served)) - 1] if served else name
 
 
-def _figures(part: PartSpec) -> str:
-    if part.part_type in (PartType.ATTENTION, PartType.CROSS_ATTENTION) and part.num_heads and part.head_dim:
-        return f"{part.num_heads} × {part.head_dim}"
-    return str(part.intermediate_dim or "") if part.part_type is PartType.FFN else ""
+def _served(norm: Part) -> tuple[str, bool]:
+    """The kind of half a norm in a block is for, and whether it comes after: `cross_attention_post` is both."""
+    role = norm.role or ""
+    kind = next((kind for kind in HALVES if role.startswith(kind)), HALVES[0])
+    return kind, role.startswith(f"{kind}_post")
 
 
-def _words(part: PartSpec) -> str:
-    words = WORDS[part.part_type](part)
-    return f"{words}; n/a: {part.unavailable}" if part.unavailable else words
+def _columns(name: str, part: PartSpec) -> tuple[int, ...]:
+    """Where a part may stand, the best first: a second norm of a half stands beside the first."""
+    address = parse(name)
+    if address is None or part.part_type is not PartType.LAYER_NORM or part.layer_idx is None:
+        return (COLUMN[part.part_type],)
+    kind, post = _served(address)
+    before, after = (FFN_NORM, FFN_POST) if kind == "ffn" else (ATTENTION_NORM, ATTENTION_POST)
+    return (after, before) if post else (before, after)
 
 
-def _attention(part: PartSpec) -> str:
-    if not part.num_heads:
-        return f"{part.output_dim} wide"
-    size = f" of {part.head_dim}" if part.head_dim else ""
-    shared = part.extra_info.get("num_kv_heads", part.num_heads)
-    sharing = f" sharing {_count(shared, 'key-value head')}" if shared != part.num_heads else ""
-    return f"{_count(part.num_heads, 'head')}{size}{sharing}, {part.output_dim} wide"
+def _place(name: str, part: PartSpec, column: int) -> Place:
+    whole = part.part_type is PartType.FULL_LAYER
+    label = str(part.layer_idx) if whole else "" if part.part_type in MARKS else name
+    return Place(name, part.part_type.value, column, label, figures(part), words(name, part), part.unavailable)
 
 
-def _ffn(part: PartSpec) -> str:
-    inside = f", {part.intermediate_dim} inside" if part.intermediate_dim else ""
-    return f"{part.output_dim} wide{inside}"
-
-
-def _norm(part: PartSpec) -> str:
-    where = "outside the blocks" if part.layer_idx is None else f"in block {part.layer_idx}"
-    return f"norm {where}, {part.output_dim} wide"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-WORDS: dict[PartType, Callable[[PartSpec], str]] = {
-    PartType.EMBEDDING: lambda part: f"{part.input_dim} tokens to {part.output_dim} wide",
-    PartType.POSITION_EMBEDDING: lambda part: f"{part.input_dim} positions to {part.output_dim} wide",
-    PartType.ROTARY_EMB: lambda part: f"turns queries and keys by position, heads of {part.output_dim}",
-    PartType.ATTENTION: _attention,
-    PartType.CROSS_ATTENTION: _attention,
-    PartType.MIXER: lambda part: f"mixes tokens without attention, {part.output_dim} wide",
-    PartType.LAYER_NORM: _norm,
-    PartType.GATE: lambda part: f"chooses among {part.output_dim} experts",
-    PartType.FFN: _ffn,
-    PartType.FULL_LAYER: lambda part: f"residual stream leaving block {part.layer_idx}, {part.output_dim} wide",
-    PartType.OUTPUT_HEAD: lambda part: f"{part.input_dim} wide to {part.output_dim} tokens",
-}
+def _stack(name: str) -> str | None:
+    address = parse(name)
+    return None if address is None else address.stack

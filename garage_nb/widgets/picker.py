@@ -12,15 +12,16 @@ from ..core.parts import parse
 from ..errors import InputError
 from ..garage import Garage
 from ..registry.specs import ModelSpec
-from .machine import about, rows
+from .machine import rows
 from .panel import Panel, script
 from .picture import picture
+from .words import about
 
 Names = str | int | Iterable[str | int] | None
 
 
 class Parts(traitlets.TraitType):  # type: ignore[type-arg]  # traitlets before 5.10 takes none
-    """What `spec.select` understands goes in, a tuple of whole parts in the model's order comes out."""
+    """What `spec.usable` understands goes in, a tuple of whole parts in the model's order comes out."""
 
     default_value = ()
 
@@ -30,12 +31,18 @@ class Parts(traitlets.TraitType):  # type: ignore[type-arg]  # traitlets before 
 
 
 class Picked(Parts):
-    """Parts as drawn: a head or neuron is refused rather than widened, and a single picker takes one."""
+    """Parts as drawn: a head or neuron is refused rather than widened, and a single picker takes one.
+
+    What is picked can be read and changed: a part that is n/a is refused with its reason, and a wildcard leaves it out.
+    """
 
     def validate(self, obj: Any, value: Names) -> tuple[str, ...]:
-        inside = next((name for name in _names(obj.spec, value) if name not in obj.spec.parts), None)
+        names = _names(obj.spec, value)
+        inside = next((name for name in names if name not in obj.spec.parts), None)
         if inside:
             raise InputError(f"{inside!r} is inside a part; this picker takes whole parts.", f"Use {_whole(inside)!r}.")
+        for name in names:
+            obj.spec.site(name)
         picked = super().validate(obj, value)
         if len(picked) > 1 and not obj.multiple:
             raise InputError(f"This picker takes one part, not {len(picked)}.", "Make it with multiple=True for more.")
@@ -91,11 +98,11 @@ class LayerPicker(Panel):
 
 def _names(spec: ModelSpec, value: Names) -> list[str]:
     if isinstance(value, str | int):
-        return spec.select(value) if value != "" else []
+        return spec.usable(value) if value != "" else []
     if not isinstance(value, Iterable | None):
         raise InputError(f"{value!r} names no parts.", 'Give names, such as ("attention_3", "layer_5").')
     items = list(value or ())
-    return spec.select(items) if items else []
+    return spec.usable(items) if items else []
 
 
 def _whole(name: str) -> str:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from html import escape
+from itertools import groupby
 from typing import NamedTuple
 
 from ..registry.specs import ModelSpec
 from ..view.palette import AMBER
-from .machine import ATTENTION, FFN, RESIDUAL, Place, Row, about, rows
+from .machine import ATTENTION, FFN, RESIDUAL, Place, Row, rows
+from .words import about
 
-WIDTH, ROW, BOX = 440, 26, 20
+WIDTH, ROW, BOX, CAPTION = 440, 26, 20, 24
 AXIS = WIDTH // 2
-NODE, BRANCH, TRUNK, MARK, GAP = 34, 130, 120, 4, 12
-LONGEST = 20  # characters that fit a box at 11 px
+NODE, BRANCH, TRUNK, MARK, GAP = 34, 150, 130, 4, 12
+GLYPH, PADDING = 7, 8  # a character at 11 px in the widest of the common fonts; what a box keeps free of text
+FAINT = ".6"  # of text that stands back
 
 
 class Box(NamedTuple):
@@ -29,13 +32,16 @@ class Box(NamedTuple):
     def middle(self) -> int:
         return self.x + self.width // 2
 
+    @property
+    def longest(self) -> int:
+        """How many characters it holds."""
+        return (self.width - PADDING) // GLYPH
+
 
 def picture(spec: ModelSpec, *, picked: Collection[str], changed: Collection[str]) -> str:
-    """Output on top. Picked parts are filled, changed ones amber, and each part's words show on hover."""
-    drawn = list(reversed(rows(spec)))
+    """Output on top. Picked parts are filled, changed ones amber, n/a ones dashed; words show on hover."""
     heading = escape(f"{spec.model_id}: {about(spec)}")
-    height = len(drawn) * ROW
-    body = "".join(_row(row, i * ROW, len(drawn), picked, changed) for i, row in enumerate(drawn))
+    body, height = _body(rows(spec), picked, changed)
     caption = f"{heading}. {escape(_told(picked, changed))}"
     return (
         '<figure style="margin:0;max-height:520px;overflow:auto">'
@@ -46,7 +52,7 @@ def picture(spec: ModelSpec, *, picked: Collection[str], changed: Collection[str
     )
 
 
-def shorten(name: str, longest: int = LONGEST) -> str:
+def shorten(name: str, longest: int) -> str:
     """The name, its middle left out when it is longer than `longest` characters."""
     if len(name) <= longest:
         return name
@@ -59,12 +65,32 @@ def _told(picked: Collection[str], changed: Collection[str]) -> str:
     return f"{told} Changed: {', '.join(changed)}." if changed else told
 
 
-def _row(row: Row, top: int, count: int, picked: Collection[str], changed: Collection[str]) -> str:
+def _body(drawn: list[Row], picked: Collection[str], changed: Collection[str]) -> tuple[str, int]:
+    """The stacks from the output down, and how high they stand."""
+    body, bottom = "", 0
+    for stack, group in groupby(reversed(drawn), key=lambda row: row.stack):
+        top = bottom + (CAPTION if stack else 0)
+        tops = [(top + i * ROW, row) for i, row in enumerate(group)]
+        bottom = tops[-1][0] + ROW
+        body += _caption(stack, top)
+        for at, row in tops:
+            body += _spine(row, at, over=at > top, under=at + ROW < bottom) + _row(row, at, picked, changed)
+    return body, bottom
+
+
+def _caption(stack: str, top: int) -> str:
+    """Which of two stacks begins at `top`."""
+    if not stack:
+        return ""
+    return f'<text x="4" y="{top - 6}" fill="currentColor" fill-opacity="{FAINT}">{stack}</text>'
+
+
+def _row(row: Row, top: int, picked: Collection[str], changed: Collection[str]) -> str:
     boxes = {place.name: _box(place, top) for place in row.places}
     gap = NODE // 2 if row.layer is not None else 0
     pipes = "".join(_pipe(place, boxes[place.name], top, gap) for place in row.places)
     drawn = "".join(_part(p, boxes[p.name], p.name in picked, p.name in changed) for p in row.places)
-    return _spine(row, top, last=(count - 1) * ROW) + pipes + drawn
+    return pipes + drawn
 
 
 def _box(place: Place, top: int) -> Box:
@@ -80,12 +106,11 @@ def _box(place: Place, top: int) -> Box:
     return Box(4 if place.column == ATTENTION else WIDTH - 4 - BRANCH, upper, BRANCH, BOX)
 
 
-def _spine(row: Row, top: int, *, last: int) -> str:
-    """The residual stream through this row, open where a box stands on it, from the input to the output."""
+def _spine(row: Row, top: int, *, over: bool, under: bool) -> str:
+    """The residual stream through this row, open where a box stands on it; whether it goes on `over` and `under` it."""
     filled = any(place.column == RESIDUAL and place.kind != "layer_norm" for place in row.places)
-    above, below = (f"M{AXIS} {top}v{(ROW - BOX) // 2}", f"M{AXIS} {top + ROW}v-{(ROW - BOX) // 2}")
-    whole = f"M{AXIS} {top}v{ROW}"
-    path = f"{above if top else ''}{below if top < last else ''}" if filled else whole
+    reach = (ROW - BOX) // 2 if filled else ROW // 2
+    path = (f"M{AXIS} {top}v{reach}" if over else "") + (f"M{AXIS} {top + ROW}v-{reach}" if under else "")
     return f'<path d="{path}" stroke="currentColor" stroke-opacity=".5" stroke-width="2"/>'
 
 
@@ -102,13 +127,14 @@ def _part(place: Place, box: Box, picked: bool, changed: bool) -> str:
     faint = 0.5 if place.kind in ("layer_norm", "gate") else 0
     fill = f'fill="{colour}" fill-opacity="{faint + 0.3 * picked}"'
     edge = f'stroke="{colour}" stroke-width="{2 if picked or changed else 1}"'
+    dashes = f' stroke-dasharray="3 3" stroke-opacity="{FAINT}"' if place.unavailable else ""
     x, y, width, height = box
-    shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="2" {fill} {edge}/>'
+    shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="2" {fill} {edge}{dashes}/>'
     return f"<g><title>{escape(place.words)}</title>{shape}{_label(place, box)}</g>"
 
 
 def _label(place: Place, box: Box) -> str:
-    if place.kind in ("layer_norm", "gate"):
+    if not place.label:
         return ""
-    text = place.name.removeprefix("layer_") if place.kind == "full_layer" else shorten(place.name)
-    return f'<text x="{box.middle}" y="{box.y + 14}" text-anchor="middle" fill="currentColor">{escape(text)}</text>'
+    text, muted = escape(shorten(place.label, box.longest)), f' fill-opacity="{FAINT}"' if place.unavailable else ""
+    return f'<text x="{box.middle}" y="{box.y + 14}" text-anchor="middle" fill="currentColor"{muted}>{text}</text>'

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 Work = Callable[[], object]
+Pair = tuple[float, float]  # theirs, ours
+
+
+def quotient(theirs: float, ours: float) -> float:
+    return ours / theirs
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,28 @@ class Ratio:
     high: float
     pairs: int
     target: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        taken: Sequence[Pair],
+        *,
+        target: float | None = None,
+        value: Callable[[float, float], float] = quotient,
+    ) -> Ratio:
+        """`value` says what one pair comes to."""
+        ratios = [value(theirs, ours) for theirs, ours in taken]
+        return cls(
+            name=name,
+            theirs=statistics.median(theirs for theirs, _ in taken),
+            ours=statistics.median(ours for _, ours in taken),
+            ratio=statistics.median(ratios),
+            low=min(ratios),
+            high=max(ratios),
+            pairs=len(taken),
+            target=target,
+        )
 
     def row(self) -> str:
         target = (
@@ -46,21 +73,11 @@ def compare(name: str, theirs: Work, ours: Work, *, pairs: int, target: float | 
     for _ in range(3):
         theirs()
         ours()
-    taken = [_pair(theirs, ours, swap=bool(turn % 2)) for turn in range(pairs)]
-    ratios = [b / a for a, b in taken]
-    return Ratio(
-        name=name,
-        theirs=statistics.median(a for a, _ in taken),
-        ours=statistics.median(b for _, b in taken),
-        ratio=statistics.median(ratios),
-        low=min(ratios),
-        high=max(ratios),
-        pairs=pairs,
-        target=target,
-    )
+    return Ratio.of(name, [pair(theirs, ours, swap=bool(turn % 2)) for turn in range(pairs)], target=target)
 
 
-def _pair(theirs: Work, ours: Work, *, swap: bool) -> tuple[float, float]:
+def pair(theirs: Work, ours: Work, *, swap: bool) -> Pair:
+    """Seconds of both, one after the other; `swap` runs ours first."""
     if swap:
         ours_taken = _seconds(ours)
         return _seconds(theirs), ours_taken

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench import side_by_side
 from tests.bench.side_by_side import compare
 
 
 def test_both_run_in_turns_and_the_ratio_is_pairwise(monkeypatch: pytest.MonkeyPatch) -> None:
     now, order = [0.0], []
-    monkeypatch.setattr(side_by_side.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("tests.bench.side_by_side.time.perf_counter", lambda: now[0])
 
     def work(name: str, seconds: float) -> None:
         order.append(name)

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 from garage_nb.registry.specs import ModelSpec
 from garage_nb.widgets import LayerPicker
 
+from ..widgets.unlike import UNLIKE, opened
 from .labpage import Alone
 
 Specs = Callable[..., ModelSpec]
@@ -165,6 +166,66 @@ def test_nothing_overlaps_or_sticks_out(alone: Alone, spec: Specs, model_type: s
     assert spine == pytest.approx([spine[0]] * 4, abs=1)
 
 
+@pytest.mark.parametrize("width", [280, 520, 1000])
+@pytest.mark.parametrize("name", UNLIKE)
+def test_of_any_model_nothing_overlaps_or_sticks_out(alone: Alone, name: str, width: int) -> None:
+    panel = alone.show(LayerPicker(opened(name)), width=width)
+
+    assert alone.page.evaluate(OVERLAPS) == 0
+    assert alone.page.evaluate(OUTSIDE) == 0
+    spine = [middle(node) for node in panel.locator(".gnb-col3.gnb-part").all()]
+    assert spine == pytest.approx([spine[0]] * len(spine), abs=1)
+
+
+def test_two_stacks_are_told_apart_and_each_has_its_own_stream(alone: Alone) -> None:
+    panel = alone.show(LayerPicker(opened("seq2seq-t5")))
+    decoder, encoder = (panel.get_by_role("rowgroup", name=name) for name in ("decoder", "encoder"))
+
+    expect(panel.locator(".gnb-caption")).to_have_text(["decoder", "encoder"])
+    expect(part(decoder, "layer_2:")).to_have_text("2")
+    expect(part(encoder, "encoder_layer_2:")).to_have_text("2")
+    assert decoder.bounding_box()["y"] + decoder.bounding_box()["height"] < encoder.bounding_box()["y"]
+
+
+def test_the_arrow_keys_walk_from_one_stack_to_the_other(alone: Alone) -> None:
+    panel = alone.show(LayerPicker(opened("seq2seq-t5")))
+    part(panel, "embedding:").click()
+
+    alone.page.keyboard.press("ArrowDown")
+
+    expect(part(panel, "encoder_layer_norm_final:")).to_be_focused()
+
+
+def test_what_is_not_available_is_dashed_says_why_and_is_not_picked(alone: Alone) -> None:
+    panel = alone.show(LayerPicker(opened("causal-mllama"), "layer_0"))
+    missing, there = part(panel, "layer_1:"), part(panel, "layer_2:")
+    reason = "layer_1: residual stream leaving block 1, 32 wide; n/a: it did not run on token ids alone"
+
+    missing.click(force=True)
+    missing.click(force=True, modifiers=["Control"])
+    missing.press("Enter")
+
+    assert alone.get("saved") == []
+    expect(missing).to_be_disabled()
+    expect(missing).to_have_attribute("title", reason)
+    expect(missing).to_have_accessible_name(reason)
+    expect(panel.locator(".gnb-words")).to_have_text(reason)
+    assert (colour(missing, "borderTopStyle"), colour(there, "borderTopStyle")) == ("dashed", "solid")
+    assert colour(missing, "color") != colour(there, "color")
+
+
+@pytest.mark.parametrize("multiple", [True, False])
+def test_a_range_leaves_out_what_is_not_available_and_a_single_pick_stays(alone: Alone, multiple: bool) -> None:
+    panel = alone.show(LayerPicker(opened("causal-mllama"), multiple=multiple))
+
+    part(panel, "layer_0:").click()
+    part(panel, "layer_1:").click(force=True, modifiers=["Shift"])
+    assert alone.get("model.get('value')") == ["layer_0"]
+
+    part(panel, "layer_2:").click(modifiers=["Shift"])
+    assert alone.get("model.get('value')") == (["layer_0", "layer_2"] if multiple else ["layer_2"])
+
+
 def test_a_shortened_name_keeps_its_number_and_is_whole_on_hover(alone: Alone, spec: Specs) -> None:
     panel = alone.show(LayerPicker(spec(5)), width=280)
     place = part(panel, "position_embedding:")
@@ -176,8 +237,8 @@ def test_a_shortened_name_keeps_its_number_and_is_whole_on_hover(alone: Alone, s
 def test_names_are_text_and_never_markup(alone: Alone, spec: Specs) -> None:
     widget = LayerPicker(spec(2))
     rows = widget.get_state()["_rows"]
-    place = {**rows[0]["places"][0], "name": HOSTILE, "words": HOSTILE}
-    drawing = [{"layer": None, "places": [place]}]
+    place = {**rows[0]["places"][0], "name": HOSTILE, "label": HOSTILE, "words": HOSTILE}
+    drawing = [{"stack": HOSTILE, "layer": None, "places": [place]}]
     panel = alone.show(widget, _title=HOSTILE, _rows=drawing, _error=HOSTILE, value=[HOSTILE])
 
     expect(panel.locator(".gnb-error")).to_have_text(HOSTILE)

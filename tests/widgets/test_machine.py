@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from garage_nb.core.parts import parse
 from garage_nb.registry.models import spec_of
+from garage_nb.registry.specs import ModelSpec
 from garage_nb.widgets import machine
-from garage_nb.widgets.machine import about, rows
+from garage_nb.widgets.machine import HALVES, Place, rows
+from garage_nb.widgets.words import about
 
 from ..families import FAMILIES, tiny
+from .unlike import UNLIKE, opened
+
+
+def by_name(spec: ModelSpec) -> dict[str, Place]:
+    return {place.name: place for row in rows(spec) for place in row.places}
+
+
+def role(name: str) -> str:
+    address = parse(name)
+    assert address is not None
+    return address.role or ""
 
 
 @pytest.mark.parametrize("model_type", FAMILIES)
@@ -55,6 +71,77 @@ def test_a_mixture_of_experts_shows_its_gates() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", UNLIKE)
+def test_of_any_model_every_part_is_drawn_once_and_none_in_the_place_of_another(name: str) -> None:
+    spec = opened(name)
+
+    drawn = rows(spec)
+
+    names = [place.name for row in drawn for place in row.places]
+    assert sorted(names) == sorted(n for n, part in spec.parts.items() if part.extra_info.get("place") != "inside")
+    for row in drawn:
+        columns = [place.column for place in row.places]
+        assert columns == sorted(set(columns))
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_a_norm_stands_in_the_row_of_a_half_of_its_kind_and_on_its_side(name: str) -> None:
+    for row in rows(opened(name)):
+        kinds = {place.kind for place in row.places}
+        for norm in (place for place in row.places if place.kind == "layer_norm" and row.layer is not None):
+            kind = next(kind for kind in HALVES if role(norm.name).startswith(kind))
+            assert kind in kinds
+            assert (norm.column > machine.RESIDUAL) == (kind == "ffn")
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_the_stream_that_leaves_a_block_stands_in_the_blocks_last_row(name: str) -> None:
+    drawn = rows(opened(name))
+    last = [row for row, after in pairwise(drawn) if (row.stack, row.layer) != (after.stack, after.layer)]
+
+    leaving = [row for row in drawn if any(place.kind == "full_layer" for place in row.places)]
+    assert leaving == [row for row in last if row.layer is not None]
+
+
+def test_cross_attention_has_a_row_of_its_own_with_its_norm() -> None:
+    drawn = [
+        [place.name for place in row.places]
+        for row in rows(opened("seq2seq-t5"))
+        if (row.stack, row.layer) == ("decoder", 1)
+    ]
+
+    assert drawn == [
+        ["attention_1", "layer_norm_1_attention"],
+        ["cross_attention_1", "layer_norm_1_cross_attention", "layer_1", "layer_norm_1_ffn", "ffn_1"],
+    ]
+
+
+def test_two_stacks_are_told_apart_and_one_has_no_name() -> None:
+    two = [row.stack for row in rows(opened("seq2seq-bart"))]
+
+    assert two == sorted(two, reverse=True)
+    assert set(two) == {"encoder", "decoder"}
+    assert {row.stack for row in rows(opened("causal-mamba"))} == {""}
+
+
+def test_blocks_show_their_number_and_other_parts_their_name() -> None:
+    places = by_name(opened("seq2seq-t5"))
+
+    labels = {name: places[name].label for name in ("encoder_layer_2", "layer_0", "encoder_ffn_1", "layer_norm_final")}
+    assert labels == {
+        "encoder_layer_2": "2", "layer_0": "0", "encoder_ffn_1": "encoder_ffn_1", "layer_norm_final": ""
+    }  # fmt: skip
+    assert places["encoder_layer_2"].words.startswith("encoder_layer_2: ")
+
+
+def test_what_is_not_available_says_why() -> None:
+    places = by_name(opened("causal-mllama"))
+
+    reason = "it did not run on token ids alone"
+    assert {name: place.unavailable for name, place in places.items() if place.unavailable} == {"layer_1": reason}
+    assert places["layer_1"].words == f"layer_1: residual stream leaving block 1, 32 wide; n/a: {reason}"
+
+
 @pytest.mark.parametrize(
     ("model_type", "name", "words"),
     [
@@ -75,3 +162,8 @@ def test_a_part_says_what_it_is(model_type: str, name: str, words: str) -> None:
 
 def test_about_counts_in_words() -> None:
     assert about(spec_of(tiny("gpt2", layers=1), "one")) == "1 layer, 4 heads, 32 wide"
+
+
+def test_about_counts_both_stacks_and_leaves_out_heads_where_there_are_none() -> None:
+    assert about(opened("seq2seq-t5")) == "3 encoder and 3 decoder layers, 4 heads, 32 wide"
+    assert about(opened("causal-mamba")) == "3 layers, 32 wide"

@@ -11,14 +11,16 @@ import pytest
 from nbconvert import HTMLExporter
 
 from garage_nb import Garage
-from garage_nb.errors import GarageError, InputError, UnknownPartError
+from garage_nb.errors import GarageError, InputError, PartsLeftOut, UnavailablePartError, UnknownPartError
 from garage_nb.registry.models import spec_of
 from garage_nb.registry.specs import ModelSpec
 from garage_nb.widgets import LayerPicker
 from garage_nb.widgets.picture import shorten
 
 from ..families import tiny
+from .unlike import UNLIKE, opened
 
+SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = '<script>alert("x")</script>&'
 
 
@@ -95,6 +97,22 @@ def test_a_single_picker_takes_one(spec: ModelSpec) -> None:
     assert picker.value == ("layer_1",)
 
 
+def test_a_part_that_is_not_available_is_refused_with_its_reason() -> None:
+    picker = LayerPicker(opened("causal-mllama"), "layer_0")
+
+    with pytest.raises(UnavailablePartError, match="layer_1 of tiny is n/a: it did not run on token ids alone"):
+        picker.value = ["layer_1", "layer_2"]
+
+    assert picker.value == ("layer_0",)
+
+
+def test_a_wildcard_takes_what_is_available_and_says_what_it_left_out() -> None:
+    with pytest.warns(PartsLeftOut, match="layer_1"):
+        picker = LayerPicker(opened("causal-mllama"), "all")
+
+    assert picker.value == ("layer_0", "layer_2")
+
+
 def test_of_a_garage_the_recipe_is_drawn_as_changed() -> None:
     garage = Garage(tiny("gpt2"))
     garage.scale("attention_1", 0.5)
@@ -134,11 +152,34 @@ def test_a_closed_picker_shows_nothing(spec: ModelSpec) -> None:
     assert picker._repr_mimebundle_ is None
 
 
-def test_the_picture_is_well_formed_and_names_every_part(spec: ModelSpec) -> None:
-    root = ElementTree.fromstring(LayerPicker(spec, "ffn_1")._repr_mimebundle_()[0]["text/html"])
+def drawn(picker: LayerPicker) -> dict[str, ElementTree.Element]:
+    """What the picture draws for each part, by the start of its title."""
+    root = ElementTree.fromstring(picker._repr_mimebundle_()[0]["text/html"])
+    return {(group.findtext(f"{SVG}title") or "").split(":")[0]: group for group in root.iter(f"{SVG}g")}
 
-    titles = [title.text or "" for title in root.iter("{http://www.w3.org/2000/svg}title")]
-    assert sorted(title.split(":")[0] for title in titles) == sorted(spec.parts)
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_the_picture_is_well_formed_and_names_every_part(name: str) -> None:
+    spec = opened(name)
+
+    inside = {name for name, part in spec.parts.items() if part.extra_info.get("place") == "inside"}
+    assert set(drawn(LayerPicker(spec))) == set(spec.parts) - inside
+
+
+def test_the_picture_tells_two_stacks_apart_and_numbers_their_blocks() -> None:
+    picker = LayerPicker(opened("seq2seq-t5"))
+    root = ElementTree.fromstring(picker._repr_mimebundle_()[0]["text/html"])
+
+    assert [text.text for text in root.findall(f"{SVG}svg/{SVG}text")] == ["decoder", "encoder"]
+    assert drawn(picker)["encoder_layer_2"].findtext(f"{SVG}text") == "2"
+
+
+def test_the_picture_dashes_what_is_not_available_and_nothing_else() -> None:
+    parts = drawn(LayerPicker(opened("causal-mllama")))
+
+    dashed = [name for name, group in parts.items() if "stroke-dasharray" in group.find(f"{SVG}rect").attrib]
+    assert dashed == ["layer_1"]
+    assert parts["layer_1"].findtext(f"{SVG}title", "").endswith("n/a: it did not run on token ids alone")
 
 
 def test_the_picture_escapes_every_text_and_needs_nothing_from_outside(spec: ModelSpec) -> None:
@@ -152,5 +193,5 @@ def test_the_picture_escapes_every_text_and_needs_nothing_from_outside(spec: Mod
 
 
 def test_a_long_name_shortens_in_its_middle() -> None:
-    assert shorten("ffn_1") == "ffn_1"
-    assert shorten("layer_norm_37_attention_post") == "layer_norm…tion_post"
+    assert shorten("ffn_1", 20) == "ffn_1"
+    assert shorten("layer_norm_37_attention_post", 20) == "layer_norm…tion_post"

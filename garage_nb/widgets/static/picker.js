@@ -6,6 +6,7 @@ const PAGE = 8; // rows
 const ROOMY = 8; // up to this many layers get tall rows, with attention drawn below ffn as the stream meets them
 const RESIDUAL = 3;
 const WIDE = [0, 7]; // attention and ffn
+const LONGEST = 27; // characters of name and figures that a branch makes room for
 
 const STEPS = {
   ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
@@ -13,11 +14,14 @@ const STEPS = {
 };
 const PICKS = { " ": "toggle", Enter: "only" };
 
-/** Column widths: branches share what is left, marks are thin, a column nobody uses takes nothing. */
+/** Column widths: branches share what is left up to their longest text, marks are thin, an unused column takes nothing. */
 function tracks(rows) {
-  const used = new Set(rows.flatMap(row => row.places.map(place => place.column)));
+  const places = rows.flatMap(row => row.places);
+  const used = new Set(places.map(place => place.column));
+  const branches = places.filter(place => WIDE.includes(place.column));
+  const longest = Math.max(0, ...branches.map(place => Math.min(place.label.length + place.figures.length, LONGEST)));
   const width = column => {
-    if (WIDE.includes(column)) return "minmax(0, 11rem)";
+    if (WIDE.includes(column)) return `minmax(0, max(11rem, ${longest + 4}ch))`;
     if (column === RESIDUAL) return "3em";
     return used.has(column) ? "1.3em" : "0";
   };
@@ -26,13 +30,14 @@ function tracks(rows) {
 
 function label(place) {
   if (MARKS.includes(place.kind)) return [make("span", "gnb-bar")];
-  if (place.kind === "full_layer") return [make("span", "gnb-name", place.name.replace("layer_", ""))];
-  return [shortening(place.name), make("span", "gnb-figures", place.figures)];
+  if (place.kind === "full_layer") return [make("span", "gnb-name", place.label)];
+  return [shortening(place.label), make("span", "gnb-figures", place.figures)];
 }
 
 function drawPlace(place, index) {
   const node = control("div", `gnb-part gnb-${place.kind} gnb-col${place.column}`, place.words);
   node.setAttribute("role", "gridcell");
+  if (place.unavailable) node.setAttribute("aria-disabled", "true");
   node.append(...label(place));
   return { ...place, row: index, node };
 }
@@ -46,7 +51,23 @@ function drawRow(row, index) {
   }
   line.append(...cells.map(cell => cell.node));
   if (row.layer === null && MARKS.includes(cells[0].kind)) line.append(aside(cells[0].name));
-  return { line, cells };
+  return { line, cells, stack: row.stack };
+}
+
+/** The rows as they are; of two stacks each is a group under its name, and the residual stream ends at its edge. */
+function stacked(drawn) {
+  const names = [...new Set(drawn.map(row => row.stack))];
+  return names.map(name => {
+    const node = make("div", "gnb-stack");
+    node.setAttribute("role", name ? "rowgroup" : "presentation");
+    if (name) {
+      node.setAttribute("aria-label", name);
+      node.append(make("p", "gnb-caption", name));
+      node.firstChild.setAttribute("aria-hidden", "true");
+    }
+    node.append(...drawn.filter(row => row.stack === name).map(row => row.line));
+    return node;
+  });
 }
 
 /** The name beside a mark that has the row to itself. */
@@ -103,17 +124,17 @@ function heading(model) {
 function machine(model) {
   const rows = [...model.get("_rows")].reverse();
   const drawn = rows.map(drawRow);
-  const layers = new Set(rows.map(row => row.layer).filter(layer => layer !== null)).size;
+  const layers = rows.filter(row => row.places.some(place => place.kind === "full_layer")).length;
   const grid = make("div", layers <= ROOMY ? "gnb-machine gnb-roomy" : "gnb-machine");
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", `Parts of ${model.get("_title")}, output on top`);
   grid.setAttribute("aria-multiselectable", String(model.get("multiple")));
   grid.style.setProperty("--gnb-tracks", tracks(rows));
-  grid.append(...drawn.map(row => row.line));
+  grid.append(...stacked(drawn));
   return { grid, cells: drawn.flatMap(row => row.cells) };
 }
 
-/** What a click or key makes of the value. `how`: only, toggle, or range from the part picked last. */
+/** What a click or key makes of the value. `how`: only, toggle, or range from the part picked last. What is n/a stays out. */
 function picking(model, cells) {
   let anchor = null;
   const result = (cell, how, old) => {
@@ -124,9 +145,12 @@ function picking(model, cells) {
   };
   return (cell, how, from = cell) => {
     if (how === "range") anchor ??= from;
+    const reaches = how === "range" && model.get("multiple") && anchor !== cell;
+    if (cell.unavailable && !reaches) return;
     const next = result(cell, how, new Set(model.get("value")));
     if (how !== "range") anchor = cell;
-    model.set("value", [...cells].reverse().map(each => each.name).filter(name => next.has(name)));
+    const usable = [...cells].reverse().filter(each => !each.unavailable);
+    model.set("value", usable.map(each => each.name).filter(name => next.has(name)));
     model.save_changes();
   };
 }

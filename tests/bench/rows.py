@@ -1,0 +1,119 @@
+"""The benchmark's rows: what is asked, beside what, and what it may cost at most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .player import Player, Work
+from .players.bare import Bare
+
+LONG, SHORT, NEW = 128, 24, 32  # tokens read, read where the question is short, written
+SCALES = tuple(round(0.05 * step, 2) for step in range(1, 33))
+HALF, SLIGHT = 0.5, 0.9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """`base` is the bare model's work, `work` the player's; `peak` compares bytes where others compare seconds."""
+
+    name: str
+    title: str
+    question: str
+    tokens: int
+    base: Callable[[Bare, Tensor], Work]
+    work: Callable[[Player, Tensor], Work]
+    target: float | None = None
+    peak: bool = False
+
+    def ids(self, vocab: int, device: str) -> Tensor:
+        made = torch.randint(0, vocab, (1, self.tokens), generator=torch.Generator().manual_seed(0))
+        return made.to(device)
+
+
+def rows(layers: int) -> dict[str, Row]:
+    """By name, for a model of so many layers."""
+    made = [*_captures(layers), *_moves(layers), _sweep(layers), _generation(layers), _patterns(), *_memory()]
+    return {row.name: row for row in made}
+
+
+def _at(layers: int, twelfth: int) -> int:
+    return twelfth * layers // 12
+
+
+def _captures(layers: int) -> list[Row]:
+    third = _at(layers, 3)
+    return [
+        Row(
+            name="statistics", title="statistics of all layers, no logits", question="statistics", tokens=LONG,
+            base=Bare.forward, work=lambda player, ids: player.statistics(ids), target=0.85,
+        ),
+        Row(
+            name="statistics and logits", title="statistics of all layers, all logits",
+            question="statistics_and_logits", tokens=LONG,
+            base=Bare.forward, work=lambda player, ids: player.statistics_and_logits(ids), target=1.05,
+        ),
+        Row(
+            name="layer", title=f"layer {third} of {layers} and stop", question="layer", tokens=LONG,
+            base=Bare.forward, work=lambda player, ids: player.layer(ids, third), target=0.29,
+        ),
+        Row(
+            name="idle", title="idle (= : bit-equal logits)", question="idle", tokens=LONG,
+            base=Bare.forward, work=lambda player, ids: player.idle(ids), target=1.00,
+        ),
+    ]  # fmt: skip
+
+
+def _moves(layers: int) -> list[Row]:
+    return [_move(layers, _at(layers, twelfth)) for twelfth in (0, 4, 8, 11)]
+
+
+def _move(layers: int, index: int) -> Row:
+    return Row(
+        name=f"slider {index}", title=f"slider move at layer {index}", question="slider", tokens=LONG,
+        base=Bare.forward, work=lambda player, ids: player.slider(ids, index, HALF),
+        target=0.80 * (layers - index) / layers + 0.06,
+    )  # fmt: skip
+
+
+def _sweep(layers: int) -> Row:
+    middle = _at(layers, 6)
+    return Row(
+        name="sweep", title=f"{len(SCALES)} scales at layer {middle} / {len(SCALES)} forwards", question="sweep",
+        tokens=SHORT, base=lambda bare, ids: bare.forwards(ids, len(SCALES)),
+        work=lambda player, ids: player.sweep(ids, middle, torch.tensor(SCALES, device=ids.device)), target=0.30,
+    )  # fmt: skip
+
+
+def _generation(layers: int) -> Row:
+    edited = tuple(_at(layers, twelfth) for twelfth in (2, 6, 10))
+    return Row(
+        name="generation", title=f"{NEW} tokens under three edits / generate", question="generate", tokens=SHORT,
+        base=lambda bare, ids: bare.generation(ids, NEW),
+        work=lambda player, ids: player.generate(ids, edited, SLIGHT, NEW), target=1.05,
+    )  # fmt: skip
+
+
+def _patterns() -> Row:
+    return Row(
+        name="patterns", title="attention patterns of all layers", question="patterns", tokens=LONG,
+        base=Bare.forward, work=lambda player, ids: player.patterns(ids),
+    )  # fmt: skip
+
+
+def _memory() -> list[Row]:
+    """In activations of one layer. A forward beside its like: the vocabulary's share would hide everything else."""
+    return [
+        Row(
+            name="memory", title="peak memory of row 1 - headless forward", question="statistics", tokens=LONG,
+            base=Bare.body, work=lambda player, ids: player.statistics(ids), target=1.0, peak=True,
+        ),
+        Row(
+            name="memory and logits", title="peak memory of row 2 - bare forward", question="statistics_and_logits",
+            tokens=LONG, base=Bare.forward, work=lambda player, ids: player.statistics_and_logits(ids), target=1.0,
+            peak=True,
+        ),
+    ]  # fmt: skip
