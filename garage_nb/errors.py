@@ -62,6 +62,10 @@ class SpecFileError(GarageError, ValueError):
     """A spec file that is damaged, was written for something else, or cannot be written or read."""
 
 
+class RecipeFileError(GarageError, ValueError):
+    """A recipe file that is damaged, says what this version does not know, or cannot be written or read."""
+
+
 class HookError(GarageError, RuntimeError):
     """A hook that never fired, or was asked for what it did not see."""
 

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
+from .answers.brought import amounts, brought
 from .answers.comparison import Comparison, tuned_and_untouched, two_models
 from .answers.edits import InForce
-from .answers.generation import Generation, Sampling, go_on
+from .answers.generation import Generation, Sampling, go_on, pieces
 from .answers.manual import Manual
 from .answers.registered import Registered
 from .answers.status import Parts, Status
+from .answers.sweep import Sweep, sweep
 from .answers.verification import Verification, verify
 from .core.batch import Prompt
+from .core.numbers import Numbers, numbers
 from .core.stats import TAU
+from .core.tokens import Tokens
 from .errors import GarageError, InputError
 from .extract.part import ExtractedPart
 from .extract.pytorch import PyTorchExtractor
-from .inject.edits import Add, Edit, Noise, Scale, Through, number_or_direction
+from .inject.ablate import Ablate
+from .inject.edit import Edit
+from .inject.edits import Add, Noise, Scale, Steer, Through, number_or_direction
 from .inject.layer import LayerInjector
+from .inject.mask import Mask
+from .inject.patch import Patch
 from .inject.recipe import History, Recipe
+from .inject.router import RouterBias
 from .registry.compare import Compatibility, compare
 from .registry.lift import Lifted, lift
 from .registry.models import ModelRegistry
@@ -168,45 +178,127 @@ class Garage(Shown):
         return picture
 
     @verb(session=True)
-    def scale(self, part: Layers, factor: float) -> InForce:
+    def scale(self, part: Layers, factor: float, *, tokens: str = "all") -> InForce:
         """Multiply what leaves a part.
 
         Args:
             part: one or several: layer_3, attention_2.head_1, attention_*
             factor: 0 takes the part away, 1 leaves it
+            tokens: which are touched: all, prompt, generated, not_first, or positions 0,-1,2:6
         """
-        return self._put([Scale(name, factor) for name in self.spec.usable(part)])
+        return self._put(Scale(name, factor, tokens=Tokens(str(tokens))) for name in self.spec.usable(part))
 
     @verb(session=True)
-    def add(self, part: Layers, value: Any) -> InForce:
+    def add(self, part: Layers, value: Any, *, tokens: str = "all") -> InForce:
         """Add a number or a direction to what leaves a part.
 
         Args:
             part: one or several, as for scale
             value: a number, or @direction for a tensor of the part's width
+            tokens: which are touched, as for scale
         """
-        return self._put([Add(name, number_or_direction(value)) for name in self.spec.usable(part)])
+        amount = number_or_direction(value)
+        return self._put(Add(name, amount, tokens=Tokens(str(tokens))) for name in self.spec.usable(part))
 
     @verb(session=True)
-    def noise(self, part: Layers, std: float = 0.1, *, seed: int = 0) -> InForce:
+    def steer(self, part: Layers, direction: Any, strength: float = 1.0, *, tokens: str = "all") -> InForce:
+        """Add a direction, so many times, to what leaves a part.
+
+        Args:
+            part: one or several, as for scale
+            direction: @direction, a tensor of the part's width, taken as long as it is
+            strength: how many times; below 0 the other way
+            tokens: which are touched, as for scale
+        """
+        touched = Tokens(str(tokens))
+        return self._put(Steer(name, direction, strength, tokens=touched) for name in self.spec.usable(part))
+
+    @verb(session=True)
+    def noise(self, part: Layers, std: float = 0.1, *, seed: int = 0, tokens: str = "all") -> InForce:
         """Add seeded normal noise to what leaves a part.
 
         Args:
             part: one or several, as for scale
             std: as a share of the standard deviation of the hidden states there
             seed: the same seed draws the same noise
+            tokens: which are touched, as for scale
         """
-        return self._put([Noise(name, std, seed) for name in self.spec.usable(part)])
+        return self._put(Noise(name, std, seed, tokens=Tokens(str(tokens))) for name in self.spec.usable(part))
 
     @verb(session=True)
-    def through(self, part: Layers, module: Any) -> InForce:
+    def ablate(
+        self,
+        part: Layers,
+        how: Literal["zero", "mean", "resample"] = "zero",
+        *,
+        reference: Any = None,
+        seed: int = 0,
+        tokens: str = "all",
+    ) -> InForce:
+        """Put in place of what leaves a part something that says nothing about the prompt.
+
+        Args:
+            part: one or several, as for scale
+            how: zero, the mean over a reference, or tokens drawn from it (resample)
+            reference: a text, @texts, @snapshots of a capture that kept, or @rows for one part
+            seed: for drawing
+            tokens: which are touched, as for scale
+        """
+        touched, rows = Tokens(str(tokens)), partial(brought, self.lifted, reference)
+        return self._put(Ablate(name, how, rows(name), seed, tokens=touched) for name in self.spec.usable(part))
+
+    @verb(session=True)
+    def patch(self, part: Layers, source: Any, *, positions: str = "all", tokens: str = "prompt") -> InForce:
+        """Put what leaves a part under another prompt in place of what leaves it under this one.
+
+        Args:
+            part: one or several, as for scale
+            source: another text, @snapshots of a capture that kept, or @rows for one part
+            positions: which tokens of the source, as tokens says here; one of them, or as many as are touched
+            tokens: which are touched: prompt, or positions 0,-1,2:6
+        """
+        touched, rows = Tokens(str(tokens)), partial(brought, self.lifted, source)
+        return self._put(Patch(name, rows(name), positions, tokens=touched) for name in self.spec.usable(part))
+
+    @verb(session=True)
+    def mask(self, part: Layers, *, keep: Any = None, drop: Any = None, tokens: str = "all") -> InForce:
+        """Take several heads or neurons of a part away at once.
+
+        Args:
+            part: one or several: attention_3, ffn_*
+            keep: all but these go: 0,3,-1 or 4:8
+            drop: these go
+            tokens: which are touched, as for scale
+        """
+        touched = Tokens(str(tokens))
+        return self._put(Mask(name, keep, drop, tokens=touched) for name in self.spec.usable(part))
+
+    @verb(session=True)
+    def bias(self, part: Layers, amount: Any, *, expert: str | None = None, tokens: str = "all") -> InForce:
+        """Make experts likelier or less likely before a router chooses.
+
+        Args:
+            part: one or several routers: gate_3, gate_*
+            amount: added to the logits of the experts named, or @amounts, one number an expert
+            expert: which: 2, or 0,3,-1
+            tokens: which are touched, as for scale
+        """
+        touched = Tokens(str(tokens))
+        return self._put(
+            RouterBias(name, amounts(self.spec, name, amount, expert), tokens=touched)
+            for name in self.spec.usable(part)
+        )
+
+    @verb(session=True)
+    def through(self, part: Layers, module: Any, *, tokens: str = "all") -> InForce:
         """Pass what leaves a part through a module or function of your own.
 
         Args:
             part: one or several, as for scale
             module: @module, a torch module or a function from a tensor to one of the same shape
+            tokens: which are touched, as for scale
         """
-        return self._put([Through(name, module) for name in self.spec.usable(part)])
+        return self._put(Through(name, module, tokens=Tokens(str(tokens))) for name in self.spec.usable(part))
 
     @verb(session=True)
     def undo(self) -> InForce:
@@ -228,7 +320,15 @@ class Garage(Shown):
         return InForce(self.history)
 
     @verb()
-    def generate(self, prompt: str, *, tokens: int = 20, temperature: float = 0.0, seed: int = 0) -> Generation:
+    def generate(
+        self,
+        prompt: str,
+        *,
+        tokens: int = 20,
+        temperature: float = 0.0,
+        seed: int = 0,
+        layers: Layers | None = None,
+    ) -> Generation:
         """Let the model go on; with edits in force, beside what it says untouched.
 
         Args:
@@ -236,8 +336,36 @@ class Garage(Shown):
             tokens: how many new tokens at most
             temperature: 0 takes the likeliest token each time; above 0 draws, by the seed
             seed: for drawing; torch's own random numbers stay as they are
+            layers: read these parts at every step, as for capture; they are in the answer's .steps
         """
-        return go_on(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed))
+        parts = () if layers is None else self.spec.usable(layers)
+        return go_on(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed), parts)
+
+    def stream(self, prompt: str, *, tokens: int = 20, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+        """The continuation under the recipe in force, piece by piece as it is written: `for piece in g.stream(…)`."""
+        return pieces(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed))
+
+    @verb()
+    def sweep(
+        self,
+        prompt: str,
+        *,
+        parts: Layers = "layer_*",
+        factors: Numbers = "0:2:0.25",
+        tokens: str = "all",
+        target: str | None = None,
+    ) -> Sweep:
+        """Scale many parts by many factors and show where the next token goes, all in a few passes.
+
+        Args:
+            prompt: the text that leads to the next token
+            parts: which parts, each for itself: layer_*, attention_*, attention_3.head_0,attention_3.head_1
+            factors: numbers 0,0.5,2 or a range start:stop:step, stop included
+            tokens: which tokens are touched: all, prompt, not_first, 0,-1, or each for one after the other
+            target: whose probability is followed; the untouched model's likeliest when left out
+        """
+        names = self.spec.usable(parts)
+        return sweep(self.lifted, prompt, self.recipe, names, numbers(factors), tokens, target)
 
     @verb(model=False)
     def compare(self, a: Any = None, b: Any = None, *, prompt: str | None = None) -> Comparison | Compatibility:
@@ -305,7 +433,7 @@ class Garage(Shown):
                 injector.add(edit)
             yield injector
 
-    def _put(self, edits: list[Edit]) -> InForce:
+    def _put(self, edits: Iterable[Edit]) -> InForce:
         """Several places chosen at once are one step for undo."""
         recipe = Recipe((*self.recipe.edits, *edits))
         recipe.taps(self.spec)  # a place that cannot be edited is refused here, with nothing changed

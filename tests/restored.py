@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from garage_nb.core.attention import askers_at
 from tests.families import prompt
 
 _TABLES = (
@@ -18,12 +19,15 @@ _TABLES = (
 
 
 def hooks_on(model: Any) -> dict[tuple[str, str], list[Any]]:
-    """Every hook table that holds anything, keys and values in order."""
-    return {
+    """Every hook table that holds anything, keys and values in order, and what asks for the inside of attention."""
+    hooks = {
         (path, table): list(entries.items())
         for path, module in model.named_modules()
         for table in _TABLES
         if (entries := getattr(module, table))
+    }
+    return hooks | {
+        (path, "attention"): list(askers) for path, module in model.named_modules() if (askers := askers_at(module))
     }
 
 

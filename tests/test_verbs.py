@@ -92,7 +92,7 @@ def test_live_objects_arrive_as_they_are(garage: Garage) -> None:
     call(garage, ["scale", "layer_2", 0.25])
 
     added, through, scaled = garage.recipe
-    assert added.value is direction
+    assert torch.equal(added.value, direction)
     assert through.module is module
     assert scaled.factor == 0.25
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..core.batch import Batch, Limits
 from ..core.chain import Chain
-from ..core.generate import generate
+from ..core.generate import generate, streamed
 from ..core.seed import seeded
 from ..core.sites import Read, Tap
 from ..errors import InputError
 from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
+from ..snapshot.film import Film, Steps
 from ..view.cards import Card
 from ..view.shown import Shown
 from .text import demand_finite, one_text
@@ -24,11 +29,15 @@ from .text import demand_finite, one_text
 
 @dataclass(frozen=True, repr=False)
 class Generation(Shown):
-    """`text` is the continuation alone; `untouched` the same without the recipe, None when none is in force."""
+    """`text` is the continuation alone; `untouched` the same without the recipe, None when none is in force.
+
+    `steps` are parts at every step of writing `text`, where any were asked for.
+    """
 
     prompt: str
     text: str
     untouched: str | None = None
+    steps: Steps | None = None
 
     def picture(self) -> Card:
         if self.untouched is None:
@@ -53,6 +62,14 @@ class Sampling:
             )
         seeded(self.seed)
 
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """torch's own random numbers start from the seed inside, and are as they were after."""
+        with torch.random.fork_rng(enabled=self.temperature > 0):
+            if self.temperature > 0:
+                torch.manual_seed(self.seed)
+            yield
+
     def options(self, tokenizer: Any) -> dict[str, Any]:
         """As transformers' generate takes them."""
         ends = (tokenizer.pad_token_id, tokenizer.eos_token_id)
@@ -62,29 +79,66 @@ class Sampling:
         return {**options, **drawing} if self.temperature > 0 else options
 
 
-def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Generation:
-    """Continue a text, under the recipe and without. torch's own random numbers stay as they are."""
+def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling, parts: Sequence[str] = ()) -> Generation:
+    """Continue a text, under the recipe and without, reading `parts` at every step.
+
+    torch's own random numbers stay as they are.
+    """
     _demand_writer(lifted)
     batch = one_text(prompt, lifted)
     _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
     chain = lifted.spec.chain
     ahead = chain.towards(tap.site for tap in recipe.taps(lifted.spec))
-    untouched = _continuation(lifted, batch, Recipe(), sampling, ahead)
+    film = Film(lifted.spec, parts)
     if not len(recipe):
-        return Generation(prompt, untouched)
-    return Generation(prompt, _continuation(lifted, batch, recipe, sampling, chain), untouched)
+        ids = _continuation(lifted, batch, list(film.taps()), sampling, chain)
+        return Generation(prompt, _text(lifted, ids), steps=_steps(lifted, film, ids))
+    untouched = _continuation(lifted, batch, [], sampling, ahead)
+    taps: list[Tap] = [*recipe.taps(lifted.spec), *film.taps()]
+    ids = _continuation(lifted, batch, taps, sampling, chain)
+    return Generation(prompt, _text(lifted, ids), _text(lifted, untouched), _steps(lifted, film, ids))
 
 
-def _continuation(lifted: Lifted, batch: Batch, recipe: Recipe, sampling: Sampling, chain: Chain) -> str:
-    with torch.random.fork_rng(enabled=sampling.temperature > 0):
-        if sampling.temperature > 0:
-            torch.manual_seed(sampling.seed)
-        taps: list[Tap] = [*recipe.taps(lifted.spec), Read(lifted.spec.site("output_head"), demand_finite)]
+def pieces(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Iterator[str]:
+    """The continuation as it is written. A character that takes several tokens comes whole."""
+    _demand_writer(lifted)
+    batch = one_text(prompt, lifted)
+    _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
+    return _pieces(lifted, batch, recipe.taps(lifted.spec), sampling)
+
+
+def _pieces(lifted: Lifted, batch: Batch, taps: Sequence[Tap], sampling: Sampling) -> Iterator[str]:
+    finite = Read(lifted.spec.site("output_head"), demand_finite)
+    options = sampling.options(lifted.tokenizer)
+    ids: list[int] = []
+    said = ""
+    with sampling.drawing():
+        for token in streamed(lifted.model, batch, [*taps, finite], chain=lifted.spec.chain, **options):
+            ids.append(int(token))
+            text = str(lifted.tokenizer.decode(ids, skip_special_tokens=True))
+            if not text.endswith("\ufffd"):
+                yield text[len(said) :]
+                said = text
+
+
+def _continuation(
+    lifted: Lifted, batch: Batch, taps: Sequence[Tap], sampling: Sampling, chain: Chain
+) -> Int[Tensor, " new"]:
+    with sampling.drawing():
+        finite = Read(lifted.spec.site("output_head"), demand_finite)
         with _Progress(sampling.tokens) as progress:
             options = sampling.options(lifted.tokenizer)
-            ids = generate(lifted.model, batch, taps, chain=chain, streamer=progress, **options)
+            ids = generate(lifted.model, batch, [*taps, finite], chain=chain, streamer=progress, **options)
     before = batch.input_ids if batch.decoder_input_ids is None else batch.decoder_input_ids
-    return str(lifted.tokenizer.decode(ids[0, before.shape[1] :], skip_special_tokens=True))
+    return ids[0, before.shape[1] :]
+
+
+def _text(lifted: Lifted, ids: Tensor) -> str:
+    return str(lifted.tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _steps(lifted: Lifted, film: Film, ids: Tensor) -> Steps | None:
+    return film.steps([lifted.tokenizer.decode([token]) for token in ids.tolist()]) if film.parts else None
 
 
 class _Progress:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.plan import Plan, planned
 from ..inject.recipe import Recipe
 from ..registry.part_spec import PartSpec
 from ..registry.specs import ModelSpec
@@ -22,6 +23,11 @@ class Status(Shown):
     spec: ModelSpec
     recipe: Recipe
 
+    @property
+    def plan(self) -> Plan:
+        """What the next token costs under the recipe, once the first run has kept what comes before it."""
+        return planned(self.spec.chain, self.recipe.taps(self.spec), logits=1)
+
     def picture(self) -> Card:
         info, spec = self.info, self.spec
         positions = f"{spec.max_seq_len:,} positions" if spec.max_seq_len else "no position limit known"
@@ -31,6 +37,7 @@ class Status(Shown):
             "shape": f"{spec.num_layers} layers × {spec.hidden_dim} wide, {spec.num_heads} heads",
             "text": f"{spec.vocab_size:,} tokens, {positions}",
             "in force": str(self.recipe),
+            "next token": self.plan.explain(),
         }
         return Card(str(info["model_id"]), facts, changed=frozenset({"in force"} if len(self.recipe) else ()))
 

@@ -11,11 +11,14 @@ from types import TracebackType
 from typing import Any
 
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from ..errors import HookError, NotFiniteError, UnsupportedModelError
+from .attention import Opened, askers_at, settle
 from .cancel import Cancel
-from .doors import CancelDoor, Door, StartDoor, by_place, doors_for, ours
+from .doors import CancelDoor, Door, StartDoor, ours
 from .owner import Owner
+from .places import by_place, doors_for
 from .sites import Read, Tap, modules_at
 from .skip import Answer, Skip, skip_at
 from .standing import Prompts, Standing
@@ -41,7 +44,7 @@ class Attached(Owner):
         turn, each `rows` times over. What cannot work raises here, before anything is set.
         """
         super().__init__(after, Standing(prompts))
-        _demand_uncompiled(model)
+        _demand_hookable(model)
         wanted, answers = list(taps), answers or {}
         groups = by_place(wanted)
         modules = modules_at(model, [*(path for path, _ in groups), *answers])
@@ -52,9 +55,9 @@ class Attached(Owner):
             self._parts += [CancelDoor(self, block, cancel) for block in _blocks(model)]
         self._handles: list[Any] = []
 
-    def hold(self, *, thread: bool = False) -> None:
-        """Stay in force until `close()`, from one pass to the next; `thread`: in every context of this thread."""
-        self._set(hold=True, thread=thread)
+    def hold(self, *, thread: bool = False, statement: Callable[[], object] | None = None) -> None:
+        """Stay in force until `close()`, from one pass to the next; the rest as `begin` takes it."""
+        self._set(hold=True, thread=thread, statement=statement)
 
     def __enter__(self) -> Attached:
         self._set()
@@ -71,11 +74,11 @@ class Attached(Owner):
         """Deaf first, gone second: an interrupt between the two leaves nothing that acts."""
         self.end()
         while self._handles:
-            self._handles[-1].remove()
+            _remove(self._handles[-1])
             self._handles.pop()
 
-    def _set(self, *, hold: bool = False, thread: bool = False) -> None:
-        self.begin(hold=hold, thread=thread)
+    def _set(self, **how: Any) -> None:
+        self.begin(**how)
         try:
             for part in self._parts:
                 self._handles.append(part.register())
@@ -84,27 +87,43 @@ class Attached(Owner):
             raise
 
 
+def _remove(handle: Any) -> None:
+    """Its flags before the hook itself: an interrupt between the two leaves what the sweep can find."""
+    for flags in handle.extra_dict_ref if isinstance(handle, RemovableHandle) else ():
+        if (entries := flags()) is not None:
+            entries.pop(handle.id, None)
+    handle.remove()
+
+
 def sweep(model: nn.Module) -> int:
     """Remove hooks of ours that an interrupt left behind. Returns how many. Not for use during a pass."""
     removed = 0
     for module in model.modules():
         for table in (module._forward_hooks, module._forward_pre_hooks):
-            stale = [key for key, fn in table.items() if (door := ours(fn)) is not None and door.owner.stale]
-            for key in stale:
-                del table[key]
-                module._forward_hooks_with_kwargs.pop(key, None)
-                module._forward_pre_hooks_with_kwargs.pop(key, None)
-            removed += len(stale)
+            for key, fn in list(table.items()):  # in one step: another thread may be opening or closing its own
+                if (door := ours(fn)) is not None and door.owner.stale:
+                    door.owner.end()
+                    module._forward_hooks_with_kwargs.pop(key, None)
+                    module._forward_pre_hooks_with_kwargs.pop(key, None)
+                    table.pop(key, None)
+                    removed += 1
         if (skip := skip_at(module)) is not None and skip.owner.stale:
+            skip.owner.end()
             skip.remove()
             removed += 1
-    return removed
+        for asker in askers_at(module):
+            if asker.owner.stale:
+                asker.owner.end()
+                Opened(asker).remove()
+                removed += 1
+    return removed + settle()
 
 
 def hooks_of_ours(module: nn.Module) -> int:
     """How many things this project has put on one module right now."""
     tables = (module._forward_hooks, module._forward_pre_hooks)
-    return sum(ours(fn) is not None for table in tables for fn in table.values()) + (skip_at(module) is not None)
+    hooks = sum(ours(fn) is not None for table in tables for fn in list(table.values()))
+    return hooks + (skip_at(module) is not None) + len(askers_at(module))
 
 
 def hooks_of_others(module: nn.Module) -> tuple[int, ...]:
@@ -112,7 +131,7 @@ def hooks_of_others(module: nn.Module) -> tuple[int, ...]:
     tables: Any = (
         module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks
     )  # fmt: skip
-    return tuple(key for table in tables for key, fn in table.items() if ours(fn) is None)
+    return tuple(key for table in tables for key, fn in list(table.items()) if ours(fn) is None)
 
 
 def demand_fired(attached: Attached, taps: Iterable[Tap]) -> None:
@@ -131,11 +150,28 @@ def _blocks(model: nn.Module) -> Iterator[nn.Module]:
     return (block for items in lists for block in items)
 
 
-def _demand_uncompiled(model: nn.Module) -> None:
-    """A compiled graph keeps the hooks it was traced with and is deaf to all others, silently."""
+def _demand_hookable(model: nn.Module) -> None:
+    """Refuses what would ignore a hook without a word, and what has no numbers."""
     for path, module in model.named_modules():
-        if module._compiled_call_impl is not None or "_orig_mod" in module._modules:
+        if _is_compiled(module):
             raise UnsupportedModelError(
                 f"{path or type(module).__name__} is compiled, and compiled code ignores hooks set later.",
                 "Give the model as it was before torch.compile.",
             )
+        if _is_empty(module):
+            raise UnsupportedModelError(
+                f"{path or type(module).__name__} is on the meta device, where weights are shapes without numbers.",
+                "Load the weights first.",
+            )
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """As a whole, wrapped, or its `forward` alone."""
+    wraps = module._compiled_call_impl is not None or "_orig_mod" in module._modules
+    return wraps or hasattr(vars(module).get("forward"), "_torchdynamo_orig_callable")
+
+
+def _is_empty(module: nn.Module) -> bool:
+    """accelerate's hook brings weights that are kept elsewhere for as long as the module runs."""
+    brought = "_hf_hook" in vars(module)
+    return not brought and any(weight is not None and weight.is_meta for weight in module._parameters.values())

@@ -109,7 +109,7 @@ def probe(model: Any) -> Batch:
     ids = torch.arange(min(_SHORT, vocab_size(model)))[None]
     started = with_start(Batch(ids, torch.ones_like(ids)), model)
     whole = started if started.decoder_input_ids is None else replace(started, decoder_input_ids=ids)
-    return whole.to(next(model.parameters()).device)
+    return whole.to(_device(model))
 
 
 def _batch(prompt: Prompt, tokenizer: Any) -> Batch:
@@ -204,4 +204,8 @@ def positions_under(mask: Tensor) -> Tensor | None:
 
 
 def _device(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device
+    """Where the model takes what it reads; of weights kept elsewhere, where accelerate will bring them."""
+    first = next(model.parameters())
+    hooks = (vars(module).get("_hf_hook") for module in model.modules()) if first.is_meta else ()
+    brought_to = (getattr(hook, "execution_device", None) for hook in hooks)
+    return next((torch.device(place) for place in brought_to if place is not None), first.device)

@@ -1,4 +1,4 @@
-"""Doors: our entries in the hook tables of modules, one for each module, side and kind of tap.
+"""Doors: our entries in the hook tables of modules; `places` says which ones taps need.
 
 Writers go first and readers last, so a reader sees what the next layer will see, and transformers' own recorders (which
 it leaves on a model for good) see the written value too. Writers to single experts go before those to the sum over
@@ -7,20 +7,19 @@ them, as the experts do. All are deaf outside the runs of their owner.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from .cancel import Cancel
+from .choice import chosen_again
 from .owner import Owner
 from .sites import (
-    Call,
     Read,
-    Tap,
     Watch,
     Write,
     entering,
@@ -31,34 +30,11 @@ from .sites import (
     written,
 )  # fmt: skip
 from .skip import Skip
-from .units import Expert, Passing, Unit
-
-Place = tuple[str, str]  # the path of a module, and which side of it
+from .units import Passing, Unit
 
 
-def by_place(taps: Iterable[Tap]) -> dict[Place, list[Tap]]:
-    """One place, one door of each kind: edits of a part and of its heads act in the order they were given."""
-    groups: dict[Place, list[Tap]] = {}
-    for tap in taps:
-        groups.setdefault((tap.site.path, tap.site.side), []).append(tap)
-    return groups
-
-
-def doors_for(owner: Owner, module: nn.Module, side: str, taps: Sequence[Tap]) -> list[Door]:
-    """What the taps at one place need."""
-    writes = [tap for tap in taps if isinstance(tap, Write)]
-    to_experts = [write for write in writes if isinstance(write.site.unit, Expert)]
-    others = [write for write in writes if not isinstance(write.site.unit, Expert)]
-    reads = [tap for tap in taps if isinstance(tap, Read)]
-    doors: list[Door] = [CallDoor(owner, module, side, tap.fn) for tap in taps if isinstance(tap, Call)]
-    doors += [WatchDoor(owner, module, side, tap) for tap in taps if isinstance(tap, Watch)]
-    if to_experts:
-        doors += [expert := ExpertDoor(owner, module, side, to_experts), EndDoor(expert)]
-    if others:
-        doors.append(WriteDoor(owner, module, side, others))
-    if reads:
-        doors.append(ReadDoor(owner, module, side, reads))
-    return doors
+class Handle(Protocol):
+    def remove(self) -> None: ...
 
 
 class Door:
@@ -73,8 +49,9 @@ class Door:
         self.owner, self.module, self.side = owner, module, side
         self.calls = 0
         self.shares: dict[Unit, Tensor] = {}  # of experts, as they stand after this hook in the call under way
+        self.logits: Tensor | None = None  # of a router, likewise
 
-    def register(self) -> RemovableHandle:
+    def register(self) -> Handle:
         if self.side == "output":
             handle = self.module.register_forward_hook(self.on_output, with_kwargs=True, prepend=self.rank < 0)
         else:
@@ -109,9 +86,12 @@ class Door:
 
     def shares_before(self) -> dict[Unit, Tensor]:
         """Of experts written to in the call under way, whoever did it."""
+        return {unit: share for door in self.before() for unit, share in door.shares.items()}
+
+    def before(self) -> list[Door]:
+        """Those at the same side that have acted in the call under way, whoever set them."""
         doors = [door for fn in _table(self.module, self.side).values() if (door := ours(fn)) is not None]
-        earlier = [door for door in takewhile(lambda door: door is not self, doors) if door.owner.acting]
-        return {unit: share for door in earlier for unit, share in door.shares.items()}
+        return [door for door in takewhile(lambda door: door is not self, doors) if door.owner.acting]
 
 
 class WriteDoor(Door):
@@ -125,7 +105,7 @@ class WriteDoor(Door):
         for write in self.writes:
             if write.site.turn in (None, turn):
                 stand = self.owner.standing.at(write.site.stack)
-                passing = replace(passing, hidden=written(write, passing, stand))
+                passing = replace(passing, hidden=written(write, passing, stand, self.owner.ledger))
         return passing.hidden
 
 
@@ -157,17 +137,48 @@ class ReadDoor(Door):
         return passing.hidden
 
 
+class ChoiceDoor(Door):
+    """Has a router choose again, by what another door makes of its logits after those before it."""
+
+    rank = -1
+
+    def __init__(self, owner: Owner, module: nn.Module, inner: Door) -> None:
+        super().__init__(owner, module, "output")
+        self.inner = inner
+
+    def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        earlier = next((door.logits for door in reversed(self.before()) if isinstance(door, ChoiceDoor)), None)
+
+        def changed(logits: Tensor) -> Tensor:
+            self.calls += 1
+            passing = Passing(module, args, kwargs, logits if earlier is None else earlier)
+            self.logits = self.inner.touch(passing, self.calls - 1)
+            return self.logits
+
+        return chosen_again(module, args, kwargs, output, changed)
+
+
+class ChosenByDoor(ChoiceDoor):
+    """Reads the logits, and leaves the choice that was made by them."""
+
+    rank = 1
+
+    def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        super().at_output(module, args, kwargs, output)
+        self.logits = None
+
+
 class EndDoor(Door):
-    """After all readers: shares are kept no longer than the call."""
+    """After all readers: shares and logits are kept no longer than the call."""
 
     rank = 2
 
-    def __init__(self, expert: ExpertDoor) -> None:
-        super().__init__(expert.owner, expert.module, expert.side)
-        self.expert = expert
+    def __init__(self, door: Door) -> None:
+        super().__init__(door.owner, door.module, door.side)
+        self.door = door
 
     def touch(self, passing: Passing, turn: int) -> Tensor:
-        self.expert.shares = {}
+        self.door.shares, self.door.logits = {}, None
         return passing.hidden
 
 
@@ -233,6 +244,11 @@ def _keep_order(module: nn.Module, side: str) -> None:
     ranks = {key: door.rank for key, fn in sorted(table.items()) if (door := ours(fn)) is not None}
     keys = sorted(ranks, key=ranks.__getitem__)
     for key in reversed([key for key in keys if ranks[key] < 0]):
-        table.move_to_end(key, last=False)
+        _move(table, key, last=False)
     for key in [key for key in keys if ranks[key] > 0]:
-        table.move_to_end(key)
+        _move(table, key, last=True)
+
+
+def _move(table: Any, key: int, *, last: bool) -> None:
+    with suppress(KeyError):  # another thread has just closed that one
+        table.move_to_end(key, last=last)

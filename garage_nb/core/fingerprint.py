@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .attach import hooks_of_others, hooks_of_ours
+from .attention import is_left_over
 from .batch import probe
 from .calling import answer, asked
 from .undisturbed import undisturbed
@@ -31,7 +32,7 @@ class Fingerprint:
         modules = dict(model.named_modules())
         return cls(
             hooks={path: ids for path, module in modules.items() if (ids := hooks_of_others(module))},
-            ours={path: count for path, module in modules.items() if (count := hooks_of_ours(module))},
+            ours=_ours(modules),
             state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
             training={path: module.training for path, module in modules.items()},
             logits=_checksum(bare_logits(model)),
@@ -56,6 +57,11 @@ def bare_logits(model: Any) -> Tensor:
     """The fixed prompt's logits (1, seq, vocab) from the model alone, without any hook of ours."""
     with undisturbed(model):
         return answer(asked(model, probe(model), use_cache=False)())
+
+
+def _ours(modules: dict[str, Any]) -> dict[str, int]:
+    found = {path: count for path, module in modules.items() if (count := hooks_of_ours(module))}
+    return {**found, "transformers' attention interface": 1} if is_left_over() else found
 
 
 def _bits(tensor: Tensor) -> tuple[Any, ...]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 from torch import Tensor, nn
 
 from ..errors import HookError, InputError, nearest
 from .attach import Attached
+from .block import Block
 from .sites import Call, Read, Site, Tap, Write, everywhere
 
 
-class HookManager:
+class HookManager(Block):
     """Hooks by module path while the `with` block stands (or until `remove_all`).
 
     Hooks act only in the context of the block, or without one in the thread that registered them. What was captured can
@@ -22,19 +21,9 @@ class HookManager:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        super().__init__()
         self.model = model
-        self._open: dict[str, Attached] = {}
-        self._in_block = False
         self._captured: dict[str, dict[str, Tensor]] = {}
-
-    def __enter__(self) -> HookManager:
-        self._in_block = True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove_all()
 
     def register_capture_hook(self, path: str, hook_name: str | None = None, *, capture_input: bool = False) -> str:
         """Keep a copy of what leaves `path` (and enters it, with `capture_input`) in the latest forward.
@@ -71,22 +60,14 @@ class HookManager:
     def remove_hook(self, name: str) -> None:
         if name not in self._open:
             raise HookError(f"No hook {name!r}.", f"There are: {nearest(name, self._open) or 'none'}.")
-        self._open.pop(name).close()
-
-    def remove_all(self) -> None:
-        with ExitStack() as stack:  # every one is closed even if an earlier one raises
-            for attached in self._open.values():
-                stack.callback(attached.close)
-        self._open.clear()
+        self.let_go(name)
 
     def _attach(self, name: str, taps: list[Tap]) -> str:
         if name in self._open:
             raise InputError(
                 f"A hook named {name!r} is set already.", "Give another hook_name, or remove_hook() first."
             )
-        attached = Attached(self.model, taps)
-        self._open[name] = attached
-        attached.hold(thread=not self._in_block)
+        self.hold(name, Attached(self.model, taps))
         return name
 
 

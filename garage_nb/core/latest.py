@@ -37,18 +37,19 @@ class Latest(Generic[T]):
         self.name = name
         self._lock = threading.Lock()
         self._waiting: _Job[T] | None = None
-        self._busy = False
+        self._thread: threading.Thread | None = None
 
     def ask(self, work: Callable[[], T]) -> Future[T]:
         """What was waiting is cancelled. The answer, or the error, is in the future."""
         job = _Job(work)
         with self._lock:
             passed_over, self._waiting = self._waiting, job
-            starts, self._busy = not self._busy, True
+            if self._thread is None or not self._thread.is_alive():  # an interrupt may have kept it from starting
+                self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+                self._thread.start()
         if passed_over is not None:
             passed_over.future.cancel()
-        if starts:
-            threading.Thread(target=self._work, name=self.name, daemon=True).start()
+            passed_over.future.set_running_or_notify_cancel()  # wakes `concurrent.futures.wait` too
         return job.future
 
     def _work(self) -> None:
@@ -57,6 +58,9 @@ class Latest(Generic[T]):
 
     def _next(self) -> _Job[T] | None:
         with self._lock:
+            if threading.current_thread() is not self._thread:
+                return None
             job, self._waiting = self._waiting, None
-            self._busy = job is not None
+            if job is None:
+                self._thread = None
             return job

@@ -21,7 +21,7 @@ class Ledger:
 
     def note(self, said: str, before: Tensor, after: Tensor) -> None:
         """What an edit was given, and what it made of it: smallest and largest of each, NaN where there is one."""
-        if after.numel():
+        if after.numel() and after.is_floating_point():
             extremes = (*before.detach().aminmax(), *after.detach().aminmax())
             self._entries.append((said, torch.stack(extremes)))
 

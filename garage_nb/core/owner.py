@@ -29,9 +29,14 @@ class Owner:
         self._after = after
         self._began_in: threading.Thread | None = None
         self._open = self._held = self._everywhere = False
+        self._statement: Callable[[], object] | None = None
 
-    def begin(self, *, hold: bool = False, thread: bool = False) -> None:
-        """`hold`: from one pass to the next, until `end`. `thread`: in every context of this thread."""
+    def begin(self, *, hold: bool = False, thread: bool = False, statement: Callable[[], object] | None = None) -> None:
+        """`hold`: from one pass to the next, until `end`. `thread`: in every context of this thread.
+
+        `statement` answers None once the `with` statement that is to end this is gone.
+        """
+        self._statement = statement
         self._began_in = threading.current_thread()  # not its ident, which a later thread may be given again
         self._held, self._everywhere, self._open = hold, thread, True
         _HERE.set((*_open_here(), self))
@@ -42,7 +47,7 @@ class Owner:
 
     @property
     def acting(self) -> bool:
-        return self._open and (self in _HERE.get() or (self._everywhere and self._in_thread))
+        return self._open and not self._left and (self in _HERE.get() or (self._everywhere and self._in_thread))
 
     @property
     def ledger(self) -> Ledger | None:
@@ -51,8 +56,12 @@ class Owner:
 
     @property
     def stale(self) -> bool:
-        """Nothing will end it: ended halfway, or the pass it served was interrupted at its edge."""
-        return not self._open or (self._in_thread and not self._held)
+        """Nothing will end it: ended halfway, or the pass or the block it served was interrupted at its edge."""
+        return not self._open or self._left or (self._in_thread and not self._held)
+
+    @property
+    def _left(self) -> bool:
+        return self._statement is not None and self._statement() is None
 
     @property
     def _in_thread(self) -> bool:

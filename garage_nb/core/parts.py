@@ -1,14 +1,16 @@
 """Part: the one text form of an address inside a model, the same for every family.
 
 `layer_6` is the residual stream leaving block 6, `attention_6` and `ffn_6` what the two halves add to it,
-`ffn_6.neurons` the activations entering the down projection. What mixes tokens without attention (Mamba, RWKV) is
-`mixer_6`. In an encoder–decoder model these are the decoder's; the encoder's begin with `encoder_`. This file only
-knows the grammar; which parts a model really has, and where they live, is the spec's business (`registry.specs`).
+`ffn_6.neurons` the activations entering the down projection. Points inside have a name and no number: `layer_6.before`
+and `layer_6.mid`, `attention_6.q`. What mixes tokens without attention (Mamba, RWKV) is `mixer_6`. In an
+encoder–decoder model these are the decoder's; the encoder's begin with `encoder_`. This file only knows the grammar;
+which parts a model really has, and where they live, is the spec's business (`registry.specs`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 KINDS = (
@@ -36,11 +38,19 @@ SYNONYMS = {
     "block": "layer",
     "router": "gate",
     "embed": "embedding",
+    "logits": "output_head",
 }
 UNITS = {
     "attention": {"head": "heads"},
     "cross_attention": {"head": "heads"},
     "ffn": {"neuron": "neurons", "expert": "experts"},
+}
+_INSIDE = ("q", "k", "v", "pattern")
+POINTS: dict[str, tuple[str, ...]] = {
+    "layer": ("before", "mid"),
+    "attention": _INSIDE,
+    "cross_attention": _INSIDE,
+    "gate": ("choices",),
 }
 ENCODER = "encoder"
 
@@ -88,11 +98,15 @@ def parse(text: str) -> Part | None:
         return None
     kind = SYNONYMS.get(match["kind"], match["kind"])
     unit, index = match["unit"], _number(match["index"])
-    known = UNITS.get(kind, {})
-    if unit is not None and unit not in (known.values() if index is None else known):
+    if unit is not None and unit not in _units(kind, index):
         return None
     stack = ENCODER if match["stack"] else None
     return Part(kind, _number(match["layer"]), match["role"], unit, index, stack)
+
+
+def _units(kind: str, index: int | None) -> Collection[str]:
+    counted = UNITS.get(kind, {})
+    return counted if index is not None else {*counted.values(), *POINTS.get(kind, ())}
 
 
 def _number(text: str | None) -> int | None:

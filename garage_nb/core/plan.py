@@ -26,23 +26,20 @@ class Plan:
 
     def explain(self) -> str:
         """One sentence."""
-        return (
-            f"{self._run()}, {self._logits()}, with {_count(self.edits, 'edit')} and {_count(self.reads, 'reading')}."
-        )
+        counted = [_count(number, word) for number, word in ((self.edits, "edit"), (self.reads, "reading")) if number]
+        return "; ".join([self._run(), self._logits(), *counted]) + "."
 
     def _run(self) -> str:
         if not self.blocks:
             return "Runs the whole model"
-        kept = f", and answers {_span(0, self.first)} with what was kept of an earlier run" if self.first else ""
+        kept = f", taking what left block {self.first - 1} from an earlier run" if self.first else ""
         if self.first >= self.stop:
             return f"Runs none of {self.blocks} blocks{kept}"
-        stops = f" of {self.blocks} and stops" if self.stop < self.blocks else f" of {self.blocks}"
-        return f"Runs {_span(self.first, self.stop)}{stops}{kept}"
+        stops = " and stops" if self.stop < self.blocks else ""
+        return f"Runs {_span(self.first, self.stop)} of {self.blocks}{stops}{kept}"
 
     def _logits(self) -> str:
-        if self.logits is None:
-            return "no logits"
-        return f"logits of {_positions(self.logits)}"
+        return "no logits" if self.logits is None else f"logits of {_positions(self.logits)}"
 
 
 def planned(chain: Chain, taps: Sequence[Tap], logits: int | None) -> Plan:

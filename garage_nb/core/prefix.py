@@ -26,11 +26,15 @@ _PROVED: WeakKeyDictionary[nn.Module, dict[Hashable, bool]] = WeakKeyDictionary(
 
 @dataclass(eq=False)
 class Prefix:
-    """What one run can leave out. `keep` is called with the cache it filled, if any, once it is done."""
+    """What one run can leave out. `keep` is called with the cache it filled, if any, once it is done.
+
+    `complete` says whether all that can be kept of it has passed.
+    """
 
     answers: Answers = field(default_factory=dict)
     taps: list[Tap] = field(default_factory=list)
     keep: Callable[[Any], None] = lambda cache: None
+    complete: Callable[[], bool] = lambda: True
 
 
 def prefix_of(
@@ -61,8 +65,11 @@ def prefix_of(
             if recorder.complete and pairs is not None:
                 shelf.put(Kept(state, batch, before[first], recorder.outputs, first, pairs))
 
+    def complete() -> bool:
+        return all(recorder.complete for recorder in recorders.values())
+
     answers = answers_for(chain, found[start]) if start else {}
-    return Prefix(answers, [tap for one in recorders.values() for tap in one.taps()], keep)
+    return Prefix(answers, [tap for one in recorders.values() for tap in one.taps()], keep, complete)
 
 
 def keys_values(cache: Any, chain: Chain, first: int, seq: int) -> tuple[tuple[Tensor, Tensor], ...] | None:

@@ -18,7 +18,7 @@ from .cancel import cancel_in_force
 from .chain import Chain
 from .kept import Kept
 from .prefix import Prefix, answers_for, prefix_of, proved_for, recorded
-from .sites import Read, Tap
+from .sites import Read, Site, Tap
 from .standing import Prompts
 from .undisturbed import lock_of, recover, undisturbed
 
@@ -60,17 +60,19 @@ def logits(
     last: int = 0,
     chain: Chain = NO_CHAIN,
     rows: int = 1,
+    alone: Iterable[Tap] = (),
 ) -> Tensor:
     """Logits (rows · batch, seq, vocab) with `taps` in force; only the `last` positions when given and the model can.
 
     With a `chain`, blocks before the first edit are left out where what leaves them was kept of an earlier run. `rows`
-    runs the batch that many times side by side, for taps that tell the rows apart; those blocks run once for all.
+    runs the batch that many times side by side, for taps that tell the rows apart; the blocks that come before any
+    difference run once, with the taps `alone` that one of the rows would have by itself.
     """
     wanted = list(taps)
     with own_run(model):
         prefix = _prefix(model, batch, wanted, chain)
         if rows > 1 and prefix.taps:
-            _record(model, batch, prefix)
+            _record(model, batch, prefix, alone)
             prefix = _prefix(model, batch, wanted, chain)
         with attached_for(model, batch, prefix, wanted, rows=rows) as attached:
             result = answer(_call(model, batch.repeated(rows), logits_to_keep=last))
@@ -108,9 +110,15 @@ def _proves(model: nn.Module, chain: Chain, first: int) -> bool:
         return False
 
 
-def _record(model: nn.Module, batch: Batch, prefix: Prefix) -> None:
-    """One pass over the blocks that many rows have in common."""
-    with Attached(model, prefix.taps):
+def _record(model: nn.Module, batch: Batch, prefix: Prefix, taps: Iterable[Tap]) -> None:
+    """One pass over the blocks that many rows have in common, and no further."""
+
+    def stop_when_done(hidden: Tensor) -> None:
+        if prefix.complete():
+            raise _Enough
+
+    ends = [Read(Site(tap.site.path), stop_when_done) for tap in prefix.taps]
+    with attached_for(model, batch, prefix, [*taps, *ends]), suppress(_Enough):
         _call(model, batch)
     prefix.keep(None)
 

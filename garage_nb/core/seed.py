@@ -12,4 +12,5 @@ def seeded(seed: int) -> torch.Generator:
     try:
         return torch.Generator().manual_seed(seed)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InputError(f"{seed!r} is no seed.", "Give a whole number of at most 64 bits, such as 0.") from None
+        said = " ".join(repr(seed).split())
+        raise InputError(f"{said} is no seed.", "Give a whole number of at most 64 bits, such as 0.") from None

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from ..errors import EditError, HookError, UnknownPartError, nearest
 from .ledger import Ledger
-from .tokens import EVERY, Stand, Tokens, TokensByRow, spread
+from .tokens import EVERY, Stand, Tokens, TokensByRow, held, spread
 from .units import Passing, Unit
 
+Side = Literal["input", "output", "stream", "query", "key", "value", "pattern", "choice", "chosen"]
 Reader = Callable[[Tensor], None]
 Writer = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -27,12 +28,19 @@ class Site:
     """What enters or leaves one module. `path` is the module's name as `named_modules()` gives it.
 
     `turn` says which of the calls of one pass is meant, from 0, where a module is called several times; None: every
-    call. The hidden states are `times` what is found there, and of them only `unit` where one is given. The side
-    `choice` is inside a router: the logits that it chooses experts by.
+    call. The hidden states are `times` what is found there, and of them only `unit` where one is given.
+
+    ============================ ================================================================================
+    input, output                what enters or leaves the module
+    stream                       what enters it while it also goes past, and is written to for both
+    query, key, value, pattern   what an attention module gives to transformers' attention function, and what
+                                 that makes of it
+    choice, chosen               inside a router: the logits that it chooses experts by, and which it chose
+    ============================ ================================================================================
     """
 
     path: str
-    side: Literal["input", "output", "choice"] = "output"
+    side: Side = "output"
     turn: int | None = None
     times: float = 1.0
     unit: Unit | None = None
@@ -93,6 +101,11 @@ def everywhere(fn: Callable[[Tensor], Tensor]) -> Writer:
     return lambda hidden, touched: fn(hidden)
 
 
+def tokens_first(site: Site, hidden: Tensor) -> Tensor:
+    """(batch, seq, …) whatever the site: of a pattern (batch, heads, query, key) the rows are the queries'."""
+    return hidden.transpose(1, 2) if site.side == "pattern" else hidden
+
+
 def module_at(model: nn.Module, path: str) -> nn.Module:
     """The module at a raw path. UnknownPartError names the nearest paths."""
     return modules_at(model, [path])[path]
@@ -124,6 +137,15 @@ def leaving(output: object) -> Tensor:
         f"A module returned {type(output).__name__}, in which no hidden states were found.",
         "Name the module one level inside it.",
     )
+
+
+def chosen(output: object) -> Tensor:
+    """The indices of the experts in what a router returned, (tokens, k)."""
+    items = output if isinstance(output, tuple | list) else ()
+    found = next((item for item in items if isinstance(item, Tensor) and not item.is_floating_point()), None)
+    if found is None:
+        raise HookError("A router returned no choice of experts.", "Read its logits, or the whole ffn of this layer.")
+    return found
 
 
 def with_leaving(output: Any, hidden: Tensor) -> Any:
@@ -183,6 +205,8 @@ def _touched(write: Write, stand: Stand | None, hidden: Tensor) -> Tensor | None
             "Call the model itself, not a module inside it, or let the edit touch all tokens.",
         )
     touched = write.tokens.touched(stand)
+    if touched is not None and write.site.side in ("key", "value"):
+        touched = held(touched, hidden.shape[1])
     mask = None if touched is None else spread(touched, stand.seq, hidden)
     if touched is not None and mask is None:
         raise EditError(

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ..errors import EditError
 
@@ -126,3 +127,9 @@ def spread(touched: Bool[Tensor, "batch whole"], seq: int, hidden: Tensor) -> Te
     if hidden.shape[0] == batch * seq:
         return touched[:, whole - seq :].reshape(-1, *[1] * (hidden.ndim - 1))
     return None
+
+
+def held(touched: Bool[Tensor, "batch whole"], length: int) -> Bool[Tensor, "batch length"]:
+    """The mask for a cache of this length: of the last tokens where it slides, with room where it is fixed."""
+    whole = touched.shape[1]
+    return touched[:, whole - length :] if length <= whole else pad(touched, (0, length - whole))

@@ -30,9 +30,13 @@ class _Before:
     training: tuple[nn.Module, ...]
 
     def restore(self) -> None:
+        """Once: a pass whose traceback is kept ends when that is let go, long after `recover` was here."""
+        if self not in _OPEN:
+            return
         for module in self.training:
             module.training = True
         torch.set_grad_enabled(self.grad)
+        _OPEN.remove(self)
 
 
 _OPEN: list[_Before] = []
@@ -51,7 +55,6 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         before.restore()
-        _OPEN.remove(before)
 
 
 def recover(model: nn.Module) -> int:
@@ -61,5 +64,4 @@ def recover(model: nn.Module) -> int:
     """
     for before in [left for left in _OPEN if left.thread is threading.current_thread()]:
         before.restore()
-        _OPEN.remove(before)
     return sweep(model)

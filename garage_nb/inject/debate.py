@@ -7,89 +7,14 @@ that reports a debate says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from ..errors import EditError
-from .edits import Edit
 from .layer import LayerInjector
-from .views import DIVERGENCES, RECONCILIATIONS
-
-
-class Round:
-    """One open debate: what its generator drew so far, and the cosine of the views (tokens,) in the latest pass."""
-
-    def __init__(self, debate: Debate) -> None:
-        generator = torch.Generator().manual_seed(debate.seed)
-        self._views = [DIVERGENCES[debate.divergence](debate.strength, generator) for _ in range(2)]
-        self._weigh = RECONCILIATIONS[debate.reconciliation](debate.gate, debate.seed)
-        self.cosines: Tensor | None = None
-
-    def __call__(
-        self, hidden: Float[Tensor, "batch seq dim"], touched: Tensor | None = None
-    ) -> Float[Tensor, "batch seq dim"]:
-        rows = hidden.reshape(-1, hidden.shape[-1])
-        rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
-        a, b = (view(rows) for view in self._views)
-        self.cosines = torch.cosine_similarity(a.detach(), b.detach(), dim=1)
-        return (b + self._weigh(a, b) * (a - b)).to(hidden.dtype).reshape(hidden.shape)
-
-
-@dataclass(frozen=True)
-class Debate(Edit):
-    """Two views of every token are made by `divergence` and joined by `reconciliation`; strength 0 changes nothing.
-
-    ============ ===================================================================================================
-    dropout      each entry is 0 with probability strength, the others are divided by 1 − strength
-    perturbation normal noise is added, strength times the standard deviation of the token's own vector
-    projection   (1 − strength) · hidden + strength · 2 · P hidden; P projects onto a random half of the directions
-    average      half of each view
-    confidence   softmax over the views of minus the entropy of the token's energy, p_d = x_d² / sum x², in nats:
-                 a view is taken to be the surer the fewer dimensions it puts its energy in
-    gated        sigmoid of what a gate answers to both views side by side is the share of the first view
-    ============ ===================================================================================================
-
-    `gate` is a fitted module from (tokens, 2 · dim) to one logit a token, or one a dimension. With None a random
-    Linear stands in for it. Draws come from a generator of the debate's own.
-    """
-
-    divergence: str = "dropout"
-    reconciliation: str = "average"
-    strength: float = 0.1
-    seed: int = 0
-    gate: nn.Module | None = None
-
-    def __post_init__(self) -> None:
-        _demand(self.divergence, DIVERGENCES, "divergence")
-        _demand(self.reconciliation, RECONCILIATIONS, "reconciliation")
-        if not 0 <= self.strength < 1:
-            raise EditError(f"A divergence of strength {self.strength:g} is out of range.", "Give 0 up to below 1.")
-        if self.gate is not None and self.reconciliation != "gated":
-            raise EditError(f"A gate was given, but {self.reconciliation} has none.", 'Use reconciliation "gated".')
-
-    def writer(self) -> Round:
-        return Round(self)
-
-    @property
-    def is_constant(self) -> bool:
-        return self.gate is None
-
-    @property
-    def trained(self) -> bool:
-        return self.gate is not None
-
-    @property
-    def status(self) -> str:
-        return "fitted gate" if self.trained else "untrained"
-
-    def __str__(self) -> str:
-        how = f"{self.divergence} {self.reconciliation} {self.strength:g} {self.seed}"
-        return f"{self.verb} {self.at} {how} ({self.status})"
+from .rounds import Debate as Debate
+from .rounds import Round
 
 
 class SelfDebate:
@@ -110,10 +35,10 @@ class SelfDebate:
         self._injector = LayerInjector(model)
         place = self._injector.spec.name(f"layer_{layer_idx}")
         self.debate = Debate(place, divergence_method, reconciliation_method, divergence_strength, seed, gate)
-        self._round = self.debate.writer()
+        self._round = Round(self.debate)
 
     def __enter__(self) -> SelfDebate:
-        self._round = self.debate.writer()
+        self._round = Round(self.debate)
         self._injector.inject(self.debate.at, self._round, str(self.debate))
         return self
 
@@ -138,8 +63,3 @@ class SelfDebate:
 
     def __repr__(self) -> str:
         return f"SelfDebate({self.debate})"
-
-
-def _demand(asked: str, known: Mapping[str, Any], what: str) -> None:
-    if asked not in known:
-        raise EditError(f"There is no {what} {asked!r}.", f"There are: {', '.join(known)}.")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from contextlib import ExitStack
-from types import TracebackType
 
 from torch import Tensor, nn
 
 from ..core.attach import Attached
+from ..core.block import Block
 from ..errors import EditError, nearest
 from ..registry.decompose import spec_of
-from .edits import Add, Edit, Noise, Scale, Through
+from .edit import Edit
+from .edits import Add, Noise, Scale, Through
 from .recipe import Recipe
 
 
-class LayerInjector:
+class LayerInjector(Block):
     """Stacks edits in the order given and takes them all down at the end of the block, whatever happens.
 
     Places are any name the catalogue understands: `layer_3`, `attention_-1.head_2`, or a raw module path. Every
@@ -25,19 +25,9 @@ class LayerInjector:
     """
 
     def __init__(self, model: nn.Module) -> None:
+        super().__init__()
         self.model = model
         self.spec = spec_of(model)
-        self._open: dict[str, Attached] = {}
-        self._in_block = False
-
-    def __enter__(self) -> LayerInjector:
-        self._in_block = True
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.remove_all()
 
     def inject(self, place: str, fn: Callable[[Tensor], Tensor], name: str | None = None) -> str:
         """Replace the hidden states leaving `place` by `fn(hidden)`, of the same shape."""
@@ -63,21 +53,13 @@ class LayerInjector:
             raise EditError(
                 f"An injection named {chosen!r} is in force already.", "Give another name, or remove() it first."
             )
-        attached = Attached(self.model, Recipe((edit,)).taps(self.spec))
-        self._open[chosen] = attached
-        attached.hold(thread=not self._in_block)
+        self.hold(chosen, Attached(self.model, Recipe((edit,)).taps(self.spec)))
         return chosen
 
     def remove(self, name: str) -> None:
         if name not in self._open:
             raise EditError(f"No injection is named {name!r}.", f"There are: {nearest(name, self._open) or 'none'}.")
-        self._open.pop(name).close()
-
-    def remove_all(self) -> None:
-        with ExitStack() as stack:  # every one is closed even if an earlier one raises
-            for attached in self._open.values():
-                stack.callback(attached.close)
-        self._open.clear()
+        self.let_go(name)
 
     def list_injections(self) -> list[str]:
         """Names in the order they act."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..core.sites import Write
 from ..errors import EditError
-from ..registry.part_spec import PartType
 from ..registry.specs import ModelSpec
-from .edits import Edit
+from .edit import Edit
+from .saving import load_edits, save_edits
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,19 @@ class Recipe:
 
         A place the model does not have is an UnknownPartError, one where an edit would do nothing an EditError.
         """
-        return [_tap(edit, spec) for edit in self.edits]
+        return [edit.tap(spec) for edit in self.edits]
+
+    def save(self, path: str | Path) -> Path:
+        """Write to a `.json` file, or into a folder; tensors beside it in safetensors. Returns the file.
+
+        EditError for an edit that holds a module of your own, RecipeFileError where nothing can be written.
+        """
+        return save_edits(self.edits, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """What `save` wrote. RecipeFileError for anything else."""
+        return cls(load_edits(path))
 
     def places(self, spec: ModelSpec) -> tuple[str, ...]:
         """Catalogue names of what is changed, each once."""
@@ -62,13 +75,3 @@ class History:
         if not self.future:
             raise EditError("There is nothing to redo.", "Redo brings back what undo just took away.")
         return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:])
-
-
-def _tap(edit: Edit, spec: ModelSpec) -> Write:
-    name = spec.name(edit.at)
-    if name in spec.parts and spec.parts[name].part_type is PartType.GATE:
-        raise EditError(
-            f"An edit at {name} would change nothing: the block takes the experts chosen inside, not these logits.",
-            "Edit the ffn of the same layer.",
-        )
-    return Write(spec.site(name), edit.writer(), edit.at, edit.tokens, edit if edit.is_constant else None)

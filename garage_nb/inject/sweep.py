@@ -40,7 +40,8 @@ def swept(
     while done < len(recipes):
         some = recipes[done : done + rows]
         try:
-            found = logits(model, batch, side_by_side(some, spec), last=1, chain=spec.chain, rows=len(some))
+            taps, alone = side_by_side(some, spec), some[0].taps(spec)
+            found = logits(model, batch, taps, last=1, chain=spec.chain, rows=len(some), alone=alone)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if rows == 1 or not _is_out_of_memory(error):
                 raise

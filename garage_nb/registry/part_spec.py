@@ -49,6 +49,7 @@ class PartSpec:
     spread            the modules that make the part up, where no single one does (OPT's fc1 and fc2)
     parallel          of a layer: True where the halves do not see what the others add
     overwritten       True where the block writes into what left the part: keep a copy, not the tensor
+    points            where its points are (`q`, `before`, …): path, side and the rest of a site, or why one is n/a
     """
 
     part_type: PartType
@@ -69,6 +70,11 @@ class PartSpec:
         if "projection" not in self.extra_info:
             return None
         return self.num_heads if unit.startswith("head") else self.intermediate_dim
+
+    def point(self, name: str) -> dict[str, Any] | str:
+        """Where a point of the part is, as a site's fields, or why it cannot be read."""
+        where: dict[str, Any] | str = self.extra_info.get("points", {}).get(name, "")
+        return where or self.unavailable or "nobody says where it is"
 
     @property
     def read_at(self) -> str:

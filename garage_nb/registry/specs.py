@@ -16,11 +16,11 @@ from ..core.chain import Chain, Link
 from ..core.family import ModelFamily
 from ..core.parts import UNITS, Part, parse
 from ..core.sites import Site
-from ..core.units import Columns, Expert, Unit
 from ..errors import PartsLeftOut, UnavailablePartError, UnknownPartError, nearest
 from .foreign import from_transformer_lens
 from .part_spec import PartSpec, PartType, Proof
 from .report import Report
+from .where import instead, is_point, missing, site_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class ModelSpec:
         UnknownPartError names the nearest.
         """
         text = str(asked).strip()
-        found = self._by_address(text) or self._by_path(text) or self._by_address(from_transformer_lens(text) or "")
+        found = self._by_address(text) or self._by_path(text) or self._by_address(self._foreign(text))
         if found is None:
             raise UnknownPartError(
                 f"{text!r} is no part of {self.model_id}.", f"Nearest: {nearest(text, self._sayable())}."
@@ -104,17 +104,11 @@ class ModelSpec:
         if address is None:
             link = next((link for link in self.chain.links if link.holds(Site(found))), None)
             return Site(found, stack=None if link is None else link.stack)
-        part, stack = self.parts[str(address.whole)], address.stack
-        if part.unavailable:
-            raise UnavailablePartError(f"{found} of {self.model_id} is n/a: {part.unavailable}.", _INSTEAD)
-        turn = part.extra_info.get("turn")
-        if address.unit is None:
-            return Site(part.read_at, turn=turn, times=part.extra_info.get("times", 1.0), stack=stack)
-        if address.unit.startswith("expert"):
-            times = part.extra_info.get("experts_times", 1.0)
-            return Site(part.extra_info["experts"], turn=turn, times=times, unit=_unit(address, part), stack=stack)
-        turn = part.extra_info.get("projection_turn")
-        return Site(part.extra_info["projection"], "input", turn, unit=_unit(address, part), stack=stack)
+        part = self.parts[str(address.whole)]
+        reason = missing(part, address)
+        if reason:
+            raise UnavailablePartError(f"{found} of {self.model_id} is n/a: {reason}.", instead(part, address))
+        return site_at(part, address)
 
     @cached_property
     def chain(self) -> Chain:
@@ -157,12 +151,17 @@ class ModelSpec:
 
     def _usable(self, text: str) -> list[str]:
         met = self._one(text)
-        missing = {name: reason for name in met if (reason := self.part(name).unavailable)} if len(met) > 1 else {}
+        missing = {name: reason for name in met if (reason := self._missing(name))} if len(met) > 1 else {}
         if not missing or len(missing) == len(met):
             return met
         name, reason = next(iter(missing.items()))
         warnings.warn(PartsLeftOut(text, list(missing), f"{name}: {reason}"), stacklevel=4)
         return [name for name in met if name not in missing]
+
+    def _missing(self, name: str) -> str:
+        """Why a part or a point of one is n/a; empty where it can be read."""
+        address = parse(name)
+        return "" if address is None else missing(self.parts[str(address.whole)], address)
 
     def _one(self, text: str) -> list[str]:
         if text == "all":
@@ -223,7 +222,7 @@ class ModelSpec:
         return sum(name.startswith(f"{stack}_layer_") and name[-1].isdigit() for name in self.parts)
 
     def _with_unit(self, address: Part, owner: PartSpec) -> str | None:
-        if address.unit is None:
+        if address.unit is None or is_point(address):
             return str(address)
         count = owner.count_of(address.unit)
         if count is None:
@@ -243,6 +242,10 @@ class ModelSpec:
         )
         return next(own, None) or (text if text in self.module_paths else None)
 
+    def _foreign(self, text: str) -> str:
+        rotary = "rotary_emb" in self.parts or bool(self.extra_info.get("rope"))
+        return from_transformer_lens(text, rotary=rotary) or ""
+
     def _sayable(self) -> list[str]:
         units = [
             f"{name}.{unit}"
@@ -250,13 +253,16 @@ class ModelSpec:
             for unit in UNITS.get(part.part_type.value, {}).values()
             if part.count_of(unit)
         ]
-        return [*self.parts, *units, *self.module_paths]
+        points = [
+            f"{name}.{point}"
+            for name, part in self.parts.items()
+            for point, where in part.extra_info.get("points", {}).items()
+            if isinstance(where, dict)
+        ]
+        return [*self.parts, *units, *points, *self.module_paths]
 
     def _stems(self) -> str:
         return ", ".join(dict.fromkeys(address.kind for name in self.parts if (address := parse(name)) is not None))
-
-
-_INSTEAD = "Read the whole layer, or a module inside by its path; `spec.report()` says what was proved."
 
 
 def _texts(selector: str | int | Iterable[str | int]) -> list[str]:
@@ -267,13 +273,3 @@ def _texts(selector: str | int | Iterable[str | int]) -> list[str]:
     if not texts:
         raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
     return texts
-
-
-def _unit(address: Part, part: PartSpec) -> Unit | None:
-    if address.index is None:
-        return None
-    if address.unit == "expert":
-        return Expert(address.index)
-    width = part.head_dim if address.unit == "head" else 1
-    assert width is not None
-    return Columns(address.index * width, (address.index + 1) * width)

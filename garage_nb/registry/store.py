@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+from ..core.files import reason, settle, write_new
 from ..errors import SpecFileError
 from .specs import ModelSpec
 
-SCHEMA = 4
+SCHEMA = 5
 _A_DAY = 86_400  # seconds; no writer takes that long, so an older temporary file belongs to one that was killed
 
 
@@ -52,7 +53,7 @@ class SpecStore:
             self._put(path, key, _encoded(key, spec))
         except OSError as error:
             raise SpecFileError(
-                f"The spec of {spec.model_id!r} cannot be written: {_reason(error)}: {path}",
+                f"The spec of {spec.model_id!r} cannot be written: {reason(error)}: {path}",
                 "No spec file was changed. Repair that, or name another folder with cache_dir or GARAGE_NB_CACHE.",
             ) from error
         return path
@@ -70,7 +71,7 @@ class SpecStore:
             raw = _bytes_of(path)
         except OSError as error:
             raise SpecFileError(
-                f"The spec file of {key.text!r} cannot be read: {_reason(error)}: {path}",
+                f"The spec file of {key.text!r} cannot be read: {reason(error)}: {path}",
                 "Let this user read it or move it away, then register the model again.",
             ) from error
         spec = None if raw is None else _spec_in(raw, key)
@@ -98,7 +99,7 @@ class SpecStore:
             return
         _sweep(self.folder)
         temporary = path.with_suffix(f".{uuid4().hex}.tmp")
-        _write(temporary, new)
+        write_new(temporary, new)
         try:
             if old is not None and _spec_in(old, key) is None:
                 _keep_aside(path, old)
@@ -106,7 +107,7 @@ class SpecStore:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _settle(self.folder)
+        settle(self.folder)
 
 
 def default_folder() -> Path:
@@ -150,7 +151,7 @@ def _keep_aside(path: Path, raw: bytes) -> None:
     """A copy: a rename could carry off the good file that another process has put there meanwhile."""
     while True:
         with suppress(FileExistsError):
-            return _write(_aside(path), raw)
+            return write_new(_aside(path), raw)
 
 
 def _aside(path: Path) -> Path:
@@ -165,33 +166,6 @@ def _sweep(folder: Path) -> None:
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _A_DAY:
                 path.unlink()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file, on the disk when this returns and gone when it fails. FileExistsError when there is one."""
-    file = open(path, "xb")  # noqa: SIM115 - closed before it is removed, as Windows demands; the umask sets its mode
-    try:
-        with file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def _settle(folder: Path) -> None:
-    """Put the new name itself on the disk. Windows and some network disks cannot; the file is whole there too."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
 
 
 def _digest(text: str) -> str:

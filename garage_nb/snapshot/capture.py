@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..core.batch import Prompt, prepare
 from ..core.run import read
-from ..core.sites import Read, Tap
+from ..core.sites import Read, Site, Tap, tokens_first
 from ..core.stats import TAU, Statistics, reduce, rows_of
 from ..errors import InputError, NotFiniteError
 from ..registry.decompose import spec_of
@@ -44,8 +44,9 @@ class SnapshotCapture:
         wanted = self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
         padding = batch.padding
-        shots = {label: _Shot(padding, keep, tau) for label, name in wanted.items()}
-        taps: list[Tap] = [Read(self.spec.site(name), shots[label]) for label, name in wanted.items()]
+        sites = {label: self.spec.site(name) for label, name in wanted.items()}
+        shots = {label: _Shot(site, padding, keep, tau) for label, site in sites.items()}
+        taps: list[Tap] = [Read(site, shots[label]) for label, site in sites.items()]
         edits = list(under)
         read(self.model, batch, [*edits, *taps], chain=self.spec.chain)
         snapshots = _developed(shots)
@@ -55,7 +56,7 @@ class SnapshotCapture:
             model_id=self.spec.model_id,
             tau=tau,
             tokens=int(batch.attention_mask.sum()),
-            changed=frozenset(label for label, name in wanted.items() if self.spec.site(name) in edited),
+            changed=frozenset(label for label, site in sites.items() if site in edited),
         )
 
     def _labelled(self, layers: str | int | Iterable[str | int]) -> dict[str, str]:
@@ -73,12 +74,12 @@ class SnapshotCapture:
 class _Shot:
     """One place during one pass."""
 
-    def __init__(self, padding: Tensor | None, keep: bool, tau: float) -> None:
-        self.padding, self.keep, self.tau = padding, keep, tau
+    def __init__(self, site: Site, padding: Tensor | None, keep: bool, tau: float) -> None:
+        self.site, self.padding, self.keep, self.tau = site, padding, keep, tau
         self.hidden: Tensor | None = None
 
     def __call__(self, hidden: Tensor) -> None:
-        self.row = reduce(rows_of(hidden, self.padding), self.tau)
+        self.row = reduce(rows_of(tokens_first(self.site, hidden), self.padding), self.tau)
         self.shape, self.dtype = tuple(hidden.shape), hidden.dtype
         if self.keep:
             self.hidden = hidden.detach().clone()  # some blocks write into their output afterwards

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .palette import PLOT_GRID, PLOT_INK, PLOT_LINE
+from .palette import PLOT_AMOUNTS, PLOT_GRID, PLOT_INK, PLOT_LINE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 
 def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes:
@@ -53,6 +54,36 @@ def line(
             tick.set(rotation=40, ha="right", rotation_mode="anchor")
     ax.set_ylabel(label, color=PLOT_INK, fontsize=9, parse_math=False)
     return ax
+
+
+def grid(
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[float]],
+    label: str,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Amounts as colours, one row of squares a name from bottom (input) to top (output)."""
+    size = (max(4.0, 1.8 + 0.32 * len(columns)), max(1.8, 1.0 + 0.26 * len(rows)))
+    ax = axes(ax, size)
+    ax.grid(visible=False)
+    picture = ax.imshow(values, cmap=PLOT_AMOUNTS, aspect="auto", origin="lower", interpolation="nearest")
+    _ticks(ax.xaxis, columns, most=24)
+    _ticks(ax.yaxis, rows, most=24)
+    if max(map(len, columns), default=0) > 3:
+        for tick in ax.get_xticklabels():
+            tick.set(rotation=40, ha="right", rotation_mode="anchor")
+    bar = ax.figure.colorbar(picture, ax=ax, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
+    bar.set_label(label, color=PLOT_INK, fontsize=9, parse_math=False)
+    return ax
+
+
+def _ticks(axis: Axis, names: Sequence[str], most: int) -> None:
+    every = -(-len(names) // most) or 1
+    axis.set_ticks(range(0, len(names), every), [shorten(name) for name in names[::every]], parse_math=False)
 
 
 def legend(ax: Axes) -> None:

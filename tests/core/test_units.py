@@ -123,7 +123,8 @@ def test_a_site_that_counts_times(unit: Unit | None) -> None:
 def test_a_write_of_another_shape_is_refused_by_its_said_name() -> None:
     seen = Passing(nn.Identity(), (HIDDEN,), {}, HIDDEN)
 
-    with pytest.raises(EditError, match=r"The edit at attention_0\.head_1 returned \(5, 1\) where \(5, 2\) left"):
+    with pytest.raises(EditError, match=r"The edit 'scale attention_0\.head_1' returned \(5, 1\) where \(5, 2\) left"):
         written(
-            Write(Site("x", unit=Columns(0, 2)), everywhere(lambda hidden: hidden[:, :1]), "attention_0.head_1"), seen
+            Write(Site("x", unit=Columns(0, 2)), everywhere(lambda hidden: hidden[:, :1]), "scale attention_0.head_1"),
+            seen,
         )

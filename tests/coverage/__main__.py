@@ -43,7 +43,9 @@ What each check asks. **readers**: logits are bit-equal with nothing in force an
 what enters a block plus what its halves add, read through the catalogue, is what leaves it. **layer edits**, **half
 edits**: an edit by 1 leaves the logits bit-equal, another changes them, at every layer and every half. **hidden
 states**: captures are bit-equal to what transformers records. **heads**, **neurons**, **experts**: together they are
-the whole, and an edit of one takes effect.
+the whole, and an edit of one takes effect. **q, k, v**: reading them and the pattern leaves the logits bit-equal, a row
+of the pattern sums to 1 (less where there are sinks), and an edit of each takes effect. **mid**: what enters a block
+plus its first halves is the stream between them, that plus the last is what leaves it, and an edit there takes effect.
 
 {table(rows)}
 """

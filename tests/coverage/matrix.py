@@ -8,7 +8,8 @@ from typing import Any
 from garage_nb.errors import GarageError
 from garage_nb.registry.decompose import spec_of
 
-from .checks import CHECKS, Opened
+from .checks import CHECKS
+from .opened import Opened
 from .zoo import Entry, build
 
 

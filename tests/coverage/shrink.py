@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .odd import CHANGES
-from .sizes import FACTOR, HEAD_DIM, INNER, KEPT, LARGE, LAYERS, PLACES, SIZES, TOKENS, WINDOW
+from .sizes import FACTOR, HEAD_DIM, HEADS, INNER, KEPT, LARGE, LAYERS, PLACES, SIZES, TOKENS, WINDOW
 
 _OWN = {"transformers_version", "architectures", "dtype", "torch_dtype", "id2label", "label2id", "per_layer_config"}
 _HEADS = ("num_attention_heads", "num_heads")
@@ -15,9 +15,9 @@ _HEADS = ("num_attention_heads", "num_heads")
 def shrunk(config: Mapping[str, Any], layers: int, **changes: Any) -> dict[str, Any]:
     """Keyword arguments for the config's class: what `config` says, made small, then what the table changes."""
     kept = _kept_layers(config, layers)
-    small = {
-        name: _small(name, value, kept, _depth(config)) for name, value in config.items() if _belongs(name, config)
-    }
+    small = {name: _small(name, value, kept, _depth(config)) for name, value in config.items() if _belongs(name)}
+    if _is_latent(config):
+        small["num_key_value_heads"] = HEADS
     if _heads_are_wide(config):
         small["head_dim"] = 2 * HEAD_DIM
     small |= CHANGES.get(config.get("model_type", ""), {}) | changes
@@ -25,10 +25,13 @@ def shrunk(config: Mapping[str, Any], layers: int, **changes: Any) -> dict[str, 
     return {name: _filled(value, depth) for name, value in small.items() if value is not ...}
 
 
-def _belongs(name: str, config: Mapping[str, Any]) -> bool:
-    """Latent attention has one key per head, so its number of key heads stays open."""
-    own = name in _OWN or name.startswith("_")
-    return not own and not (name == "num_key_value_heads" and config.get("kv_lora_rank") is not None)
+def _belongs(name: str) -> bool:
+    return not (name in _OWN or name.startswith("_"))
+
+
+def _is_latent(config: Mapping[str, Any]) -> bool:
+    """Latent attention has one key per head."""
+    return "num_key_value_heads" in config and config.get("kv_lora_rank") is not None
 
 
 def _heads_are_wide(config: Mapping[str, Any]) -> bool:

@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from garage_nb.core.hooks import HookManager
+from garage_nb.core.sites import Site
 from garage_nb.errors import EditError, UnknownPartError
 from garage_nb.inject.debate import Debate, SelfDebate
 from garage_nb.inject.layer import LayerInjector
+from garage_nb.inject.place import Place
 from garage_nb.inject.views import DIVERGENCES, RECONCILIATIONS, untrained_gate
 from garage_nb.registry.models import spec_of
 from tests.families import FAMILIES, prompt, tiny
@@ -20,6 +22,7 @@ from tests.families import FAMILIES, prompt, tiny
 HIDDEN = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(7)) * 3 + 1
 ROWS = HIDDEN.reshape(-1, 8).double().numpy()
 STRENGTH, SEED = 0.3, 11
+HERE = Place("layer_0", Site("anywhere"))
 every_kind = pytest.mark.parametrize(
     ("divergence", "reconciliation"), [(d, r) for d in DIVERGENCES for r in RECONCILIATIONS]
 )
@@ -70,7 +73,7 @@ def test_a_debate_is_the_formula_in_its_docstring(divergence: str, reconciliatio
     a, b = VIEWS[divergence](torch.Generator().manual_seed(SEED))
     share = SHARES[reconciliation](a, b)
 
-    out = Debate("layer_0", divergence, reconciliation, STRENGTH, SEED).writer()(HIDDEN)
+    out = Debate("layer_0", divergence, reconciliation, STRENGTH, SEED).writer(HERE)(HIDDEN)
 
     expected = share * a + (1 - share) * b
     np.testing.assert_allclose(out.reshape(-1, 8).numpy(), expected, rtol=1e-4, atol=1e-5)
@@ -100,7 +103,7 @@ def test_confidence_leans_to_the_view_with_its_energy_in_fewer_dimensions() -> N
 def test_strength_nought_is_no_debate(divergence: str, reconciliation: str, dtype: torch.dtype) -> None:
     hidden = HIDDEN.to(dtype)
 
-    out = Debate("layer_0", divergence, reconciliation, 0.0).writer()(hidden)
+    out = Debate("layer_0", divergence, reconciliation, 0.0).writer(HERE)(hidden)
 
     assert out.dtype is dtype
     assert torch.equal(out, hidden)
@@ -109,7 +112,7 @@ def test_strength_nought_is_no_debate(divergence: str, reconciliation: str, dtyp
 def test_large_half_precision_numbers_do_not_overflow() -> None:
     hidden = torch.full((1, 2, 8), 60000.0, dtype=torch.float16)
 
-    out = Debate("layer_0", "projection", "confidence", 1e-3).writer()(hidden)
+    out = Debate("layer_0", "projection", "confidence", 1e-3).writer(HERE)(hidden)
 
     assert out.isfinite().all()
 
@@ -125,7 +128,7 @@ def test_a_debate_happens_at_its_layer_and_leaves_nothing_behind(family: str, la
         with HookManager(model) as hooks:
             hooks.register_capture_hook(path, "clean")
             model(prompt())
-        expected = Debate("layer_0", "dropout", "average", 0.1, 5).writer()(hooks.get_captured("clean")["output"])
+        expected = Debate("layer_0", "dropout", "average", 0.1, 5).writer(HERE)(hooks.get_captured("clean")["output"])
         with SelfDebate(model, layer_idx=layer, seed=5), HookManager(model) as hooks:
             hooks.register_capture_hook(path, "debated")
             debated = model(prompt()).logits
@@ -228,7 +231,7 @@ def test_a_fitted_gate_decides(width: int, dtype: torch.dtype) -> None:
     debate = Debate("layer_0", "dropout", "gated", STRENGTH, SEED, gate)
     first = drawn_dropout(torch.Generator().manual_seed(SEED))[0]
 
-    out = debate.writer()(HIDDEN)
+    out = debate.writer(HERE)(HIDDEN)
 
     np.testing.assert_allclose(out.reshape(-1, 8).detach().numpy(), first, rtol=1e-5, atol=1e-5)
     assert str(debate) == "debate layer_0 dropout gated 0.3 11 (fitted gate)"

@@ -139,7 +139,7 @@ def test_a_module_is_called_as_a_module(llama: Any) -> None:
         (Add("attention_0.head_1", torch.ones(32)), r"\(32,\) does not fit attention_0.head_1"),
         (Add("layer_1", torch.ones(5, 1, 1, 32)), "does not fit layer_1"),
         (Through("layer_1", lambda h: h[:, :1]), "returned"),
-        (Through("attention_0.head_1", lambda h: h[..., :1]), "attention_0.head_1 returned"),
+        (Through("attention_0.head_1", lambda h: h[..., :1]), "through attention_0.head_1 <lambda>' returned"),
         (Through("layer_1", lambda h: None), "NoneType"),
         (Through("layer_1", nn.Flatten()), "returned"),
     ],
@@ -200,13 +200,6 @@ def test_a_recipe_that_changes_nothing_gives_the_same_logits(any_model: Any) -> 
 
     with torch.no_grad(), Attached(any_model, Recipe((Scale("layer_1", 1),)).taps(spec_of(any_model))):
         assert torch.equal(logits_of(any_model), bare)
-
-
-def test_an_edit_that_would_do_nothing_is_refused() -> None:
-    spec = spec_of(tiny("mixtral"))
-
-    with pytest.raises(EditError, match="would change nothing"):
-        Recipe((Scale("gate_1", 0.5),)).taps(spec)
 
 
 @pytest.mark.parametrize("family", ["gemma2", "gemma3_text"])

@@ -90,8 +90,8 @@ FAILING_CAPTURES: dict[str, tuple[dict[str, Any], type[GarageError], str]] = {
     "bad path": ({"prompt": [1, 2], "layers": "transformer.h.9"}, UnknownPartError, r"transformer\.h\.9"),
     "too long": ({"prompt": [1] * (POSITIONS + 1)}, InputError, "65 tokens"),
     "not a number": (
-        {"prompt": [1, 2], "under": [Write(Site("transformer.h.1"), everywhere(lambda h: h * NAN))]},
-        NotFiniteError, "layer_1",
+        {"prompt": [1, 2], "under": [Write(Site("transformer.h.1"), everywhere(lambda h: h * NAN), "scale layer_1")]},
+        NotFiniteError, "'scale layer_1' makes NaN",
     ),
 }  # fmt: skip
 

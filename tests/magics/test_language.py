@@ -36,6 +36,13 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "add layer_1 @direction": lambda g: g.add("layer_1", DIRECTION),
     "add layer_1 0.5": lambda g: g.add("layer_1", 0.5),
     "noise layer_1 0.2 --seed 3": lambda g: g.noise("layer_1", 0.2, seed=3),
+    "steer layer_1 @direction -2 --tokens -1": lambda g: g.steer("layer_1", DIRECTION, -2, tokens="-1"),
+    f'ablate ffn_1 mean --reference "{FRANCE}"': lambda g: g.ablate("ffn_1", "mean", reference=FRANCE),
+    f'patch layer_1 "{FRANCE}" --positions -1 --tokens 0,2': lambda g: g.patch(
+        "layer_1", FRANCE, positions="-1", tokens="0,2"
+    ),
+    "mask attention_* --drop 0,-1": lambda g: g.mask("attention_*", drop="0,-1"),
+    "bias gate_0 -10 --expert 0,2": lambda g: g.bias("gate_0", -10, expert="0,2"),
     "through layer_1 @module": lambda g: g.through("layer_1", MODULE),
     "undo": lambda g: g.undo(),
     "redo": lambda g: (g.undo(), g.redo())[1],
@@ -60,10 +67,11 @@ def test_every_verb_has_a_twin_here() -> None:
 
 @pytest.mark.parametrize("line", TWINS)
 def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str) -> None:
-    garage = Garage("showroom")
+    model = "showroom-moe" if line.startswith("bias") else "showroom"
+    garage = Garage(model)
     garage.scale("attention_1", 0.5)
     shell.push({"direction": DIRECTION, "module": MODULE, "other": tiny("llama")})
-    run("%garage load showroom")
+    run(f"%garage load {model}")
     run("%garage scale attention_1 0.5")
     if line == "redo":
         run("%garage undo")

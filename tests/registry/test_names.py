@@ -67,7 +67,16 @@ def test_a_module_that_is_no_part_keeps_its_path(llama: Any) -> None:
         ("model.layers.1.self_attn", "attention_1"),
         ("model.norm", "layer_norm_final"),
         ("blocks.1.hook_resid_post", "layer_1"),
-        ("blocks.1.hook_resid_pre", "layer_0"),
+        ("blocks.1.hook_resid_pre", "layer_1.before"),
+        ("blocks.0.hook_resid_pre", "layer_0.before"),
+        ("blocks.1.hook_resid_mid", "layer_1.mid"),
+        ("blocks.1.attn.hook_rot_q", "attention_1.q"),
+        ("blocks.1.attn.hook_rot_k", "attention_1.k"),
+        ("blocks.1.attn.hook_v", "attention_1.v"),
+        ("blocks.1.attn.hook_pattern", "attention_1.pattern"),
+        ("self_attn_-1.pattern", "attention_2.pattern"),
+        ("block_1.mid", "layer_1.mid"),
+        ("logits", "output_head"),
         ("blocks.2.hook_attn_out", "attention_2"),
         ("blocks.2.hook_mlp_out", "ffn_2"),
         ("blocks.0.attn.hook_z", "attention_0.heads"),
@@ -78,6 +87,14 @@ def test_a_module_that_is_no_part_keeps_its_path(llama: Any) -> None:
 )
 def test_one_door_for_all_spellings(llama: Any, asked: str, name: str) -> None:
     assert spec_of(llama).name(asked) == name
+
+
+def test_without_rotation_queries_have_one_name(gpt2: Any) -> None:
+    spec = spec_of(gpt2)
+
+    assert spec.name("blocks.1.attn.hook_q") == "attention_1.q"
+    with pytest.raises(UnknownPartError):
+        spec.name("blocks.1.attn.hook_rot_q")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +114,8 @@ def test_one_door_for_all_spellings(llama: Any, asked: str, name: str) -> None:
         ("attention_*", ["attention_0", "attention_1", "attention_2"]),
         ("mlp_*", ["ffn_0", "ffn_1", "ffn_2"]),
         ("layer_*", ["layer_0", "layer_1", "layer_2"]),
+        ("attention_*.q", ["attention_0.q", "attention_1.q", "attention_2.q"]),
+        ("layer_*.mid", ["layer_0.mid", "layer_1.mid", "layer_2.mid"]),
         ("ffn_*.neurons", ["ffn_0.neurons", "ffn_1.neurons", "ffn_2.neurons"]),
         ("layer_1, layer_1, 1", ["layer_1"]),
     ],
@@ -118,7 +137,8 @@ def test_norms_are_a_kind_of_their_own(llama: Any) -> None:
         "", " ", ",", "layer_3", "layer_-4", "3", "-4", "7:", "2:1", "0:2:0", "a:b", "1:2:3:4", "layr_1", "attention",
         "attention_9_*", "nothing_*", "*", "attention_0.head_4", "attention_0.head_-5", "ffn_0.neuron_64",
         "ffn_0.heads", "attention_0.neurons", "layer_0.heads", "gate_0", "position_embedding",
-        "blocks.9.hook_resid_post", "blocks.0.hook_resid_pre", "model.layers.7", "0,1,nine", "²",
+        "blocks.9.hook_resid_post", "blocks.9.hook_resid_pre", "blocks.0.attn.hook_q", "attention_0.q_1",
+        "attention_0.mid", "layer_0.q", "layer_0.before_0", "ffn_0.k", "model.layers.7", "0,1,nine", "²",
         "layer_" + "9" * 5000, [], [""], None, 3.5,
     ],
 )  # fmt: skip

@@ -24,6 +24,7 @@ from .flow import Flow
 from .halves import Block, Half
 from .heads import heads_of
 from .norms import norms_of
+from .points import points_of_attention, points_of_block, points_of_gate
 from .projection import last_projection
 from .proofs import prove
 from .stacks import Stack, numbered, stacks
@@ -153,7 +154,8 @@ class _Catalogue:
             parts[name] = self._part(PartType.LAYER_NORM, norm.call, layer, place=norm.place)
         for half in block.halves:
             parts.update(self._half(block, half, layer, of, proof.reason, parts))
-        parts[whole] = self._part(PartType.FULL_LAYER, call, layer, parallel=block.is_parallel)
+        points = points_of_block(self.flow, block)
+        parts[whole] = self._part(PartType.FULL_LAYER, call, layer, parallel=block.is_parallel, points=points)
         return parts, proof
 
     def _half(self, block: Block, half: Half, layer: int, of: str | None, reason: str, known: Parts) -> Parts:
@@ -174,7 +176,8 @@ class _Catalogue:
             reason = reason or "what it adds leaves no module in the form in which it is added"
         part = self._part(PartType(half.kind), owner, layer, unavailable=reason, **info)
         if half.kind in ("attention", "cross_attention"):
-            part = self._with_heads(block, half, part)
+            points = points_of_attention(self.flow, block, half)
+            part = self._with_heads(block, half, replace(part, extra_info={**part.extra_info, "points": points}))
         elif half.kind == "ffn":
             part, gate = self._with_neurons(block, half, part)
             if gate is not None:
@@ -202,7 +205,9 @@ class _Catalogue:
             if experts.together is not None and not experts.reason:
                 info["experts"] = experts.together.path
                 info |= {"experts_times": experts.times} if experts.times != 1 else {}
-            gate = None if experts.router is None else self._part(PartType.GATE, experts.router, part.layer_idx)
+            router = experts.router
+            points = points_of_gate(self.flow, router) if router is not None else {}
+            gate = None if router is None else self._part(PartType.GATE, router, part.layer_idx, points=points)
             return replace(part, extra_info={**part.extra_info, **info}), gate
         projection = last_projection(self.flow, block, half)
         if projection is None or projection.entered is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ..part_spec import Proof
-from .flow import Flow
+from .flow import Flow, Term
 from .halves import Block
-from .sums import Sum
+from .tape import Value
 
 ROUNDINGS = 64  # the error allowed, in units of the dtype's rounding at the largest value
 
@@ -20,9 +22,8 @@ def prove(flow: Flow, block: Block, layer: str) -> Proof:
     if not block.sums:
         reason = "what leaves the block is no sum that holds what entered it"
         return Proof(layer=layer, claim="", error=None, tolerance=None, reason=reason)
-    errors = [_error(flow, part) for part in block.sums]
-    tolerance = ROUNDINGS * torch.finfo(flow.tape.tensor(block.call.left).dtype).eps
-    error = max(errors)
+    error = max(off_by(flow, part.target, [part.stream, *part.terms]) for part in block.sums)
+    tolerance = tolerated(flow, block.call.left)
     claim = "; ".join(_claim(block, of) for of in range(len(block.sums)))
     scaled = next((part.stream.times for part in block.sums if part.stream.times != 1), None)
     reason = "" if error <= tolerance else f"the sum is off by {error:.1e} of the largest value"
@@ -31,15 +32,17 @@ def prove(flow: Flow, block: Block, layer: str) -> Proof:
     return Proof(layer=layer, claim=claim, error=error, tolerance=tolerance, reason=reason)
 
 
-def _error(flow: Flow, part: Sum) -> float:
-    """Largest difference between a sum and its terms added in float64, relative to the largest entry."""
-    target = _wide(flow.tape.tensor(part.target))
-    total = sum(
-        (term.times * _wide(flow.tape.tensor(term.value)).reshape(target.shape) for term in (part.stream, *part.terms)),
-        torch.zeros_like(target),
-    )
-    largest = target.abs().max().clamp(min=torch.finfo(torch.float32).tiny)
-    return float((total - target).abs().max() / largest)
+def off_by(flow: Flow, target: Value, terms: Sequence[Term]) -> float:
+    """Largest difference between a value and the terms added in float64, relative to the largest entry."""
+    given = _wide(flow.tape.tensor(target))
+    added = (term.times * _wide(flow.tape.tensor(term.value)).reshape(given.shape) for term in terms)
+    total = sum(added, torch.zeros_like(given))
+    largest = given.abs().max().clamp(min=torch.finfo(torch.float32).tiny)
+    return float((total - given).abs().max() / largest)
+
+
+def tolerated(flow: Flow, value: Value) -> float:
+    return ROUNDINGS * torch.finfo(flow.tape.tensor(value).dtype).eps
 
 
 def _claim(block: Block, of: int) -> str:

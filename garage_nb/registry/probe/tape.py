@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ...core.sites import Site, Watch, entering, leaving
+from ...core.attention import interface_of
+from ...core.sites import Side, Site, Watch, entering, leaving
 from ...errors import HookError
 from .kinds import is_elementary
 
@@ -50,6 +51,7 @@ class Call:
     ended: int = -1
     entered: Value | None = None
     left: Value | None = None
+    returned: tuple[Value, ...] = ()
     form: str = ""
     given: dict[str, Value] = field(default_factory=dict)
 
@@ -67,6 +69,17 @@ class Call:
         return word if word[:1].isalpha() else f"{type(self.module).__name__.lower()}_{word}"
 
 
+@dataclass(eq=False)
+class Attending:
+    """One call of transformers' attention function; `turn` counts those for this module from 0."""
+
+    path: str
+    module: nn.Module
+    turn: int
+    at: int
+    given: dict[str, Value] = field(default_factory=dict)
+
+
 class Tape(TorchDispatchMode):
     """Use as a `with` block around the forward, with `watches` attached to the model.
 
@@ -76,6 +89,7 @@ class Tape(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
+        self.attending: list[Attending] = []
         self.steps: dict[Value, Step] = {}
         self._tensors: dict[int, Tensor] = {}
         self._older: dict[Value, Tensor] = {}
@@ -92,6 +106,10 @@ class Tape(TorchDispatchMode):
                 elementary = is_elementary(module)
                 yield Watch(Site(path, "input"), self._entering(path, elementary))
                 yield Watch(Site(path), self._leaving(elementary))
+                if not elementary and interface_of(module) is not None:
+                    yield Watch(Site(path, "query"), self._beginning_to_attend(path))
+                    yield Watch(Site(path, "key"), self._attending_with("key"))
+                    yield Watch(Site(path, "value"), self._attending_with("value"))
 
     def tensor(self, value: Value) -> Tensor:
         """The tensor as it was."""
@@ -100,6 +118,10 @@ class Tape(TorchDispatchMode):
     def runs(self, module: nn.Module) -> int:
         """How often a module was called."""
         return self._turns.get(id(module), 0)
+
+    def attends(self, module: nn.Module) -> int:
+        """How often a module called the attention function."""
+        return sum(one.module is module for one in self.attending)
 
     def overwritten(self, value: Value, by: int) -> bool:
         """Whether something wrote into the tensor before the moment `by`."""
@@ -170,9 +192,26 @@ class Tape(TorchDispatchMode):
             self._clock += 1
             call.ended = self._clock
             call.left = self._found(leaving, output)
+            call.returned = tuple(value for item in _flat((output,)) if (value := self.value(item)) is not None)
             call.form = "tensor" if isinstance(output, Tensor) else type(output).__name__
 
         return left
+
+    def _beginning_to_attend(self, path: str) -> Callable[[nn.Module, Any], None]:
+        def attends(module: nn.Module, query: Any) -> None:
+            self._clock += 1
+            self.attending.append(Attending(path, module, self.attends(module), self._clock))
+            self._attending_with("query")(module, query)
+
+        return attends
+
+    def _attending_with(self, side: Side) -> Callable[[nn.Module, Any], None]:
+        def given(module: nn.Module, tensor: Any) -> None:
+            value = self.value(tensor)
+            if value is not None:
+                self.attending[-1].given[side] = value
+
+        return given
 
     def _found(self, find: Callable[..., Tensor], *where: Any) -> Value | None:
         try:

@@ -33,7 +33,7 @@ class GarageNB(Player):
         "statistics": "eleven statistics in float64, of which four were asked",
         "slider": "blocks up to the edit are answered with what was kept",
         "sweep": "the scales as rows of one batch, over blocks that run once",
-        "generation": "the prompt's blocks below the first edit are kept from run to run",
+        "generate": "the prompt's blocks below the first edit are kept from run to run",
         "patterns": "eager attention",
     }
 

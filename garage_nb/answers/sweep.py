@@ -1,0 +1,157 @@
+"""Sweep: what the next token would be under each of many edits, and how far that is from the untouched model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..core.batch import Batch
+from ..core.run import logits
+from ..core.tokens import Tokens
+from ..errors import InputError
+from ..inject.edits import Scale
+from ..inject.recipe import Recipe
+from ..inject.sweep import swept
+from ..registry.lift import Lifted
+from ..view.bars import Column, Table
+from ..view.shown import Shown
+from .text import demand_finite, one_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+SHOWN = 40  # rows of a table; the frame holds them all
+MEASURES = ("probability", "divergence")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One variant. `touched` is the text of the token that was touched alone, empty where several were.
+
+    `token` is what it makes likeliest; `probability` is that of the sweep's own `target`. `divergence` is
+    Kullback–Leibler KL(untouched ‖ variant) over the whole vocabulary, in nats.
+    """
+
+    part: str
+    factor: float
+    tokens: str
+    touched: str
+    token: str
+    probability: float
+    divergence: float
+
+
+@dataclass(frozen=True, repr=False)
+class Sweep(Shown):
+    """Outcomes in the order part, factor, tokens. `target` is the untouched model's likeliest token unless given."""
+
+    prompt: str
+    target: str
+    untouched: float
+    outcomes: tuple[Outcome, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """One row a variant."""
+        import pandas as pd
+
+        frame: pd.DataFrame = pd.DataFrame([vars(one) for one in self.outcomes])
+        return frame
+
+    def plot(self, measure: str = "probability", ax: Axes | None = None) -> Axes:
+        """One line for one part, else parts by factors, or by tokens where one factor was swept over them."""
+        from ..view.plots import grid, line
+
+        if measure not in MEASURES:
+            raise InputError(f"A sweep has no {measure!r}.", f"There are: {', '.join(MEASURES)}.")
+        values = [getattr(one, measure) for one in self.outcomes]
+        parts = list(dict.fromkeys(one.part for one in self.outcomes))
+        across = [self._across(one) for one in self.outcomes[: len(self.outcomes) // len(parts)]]
+        label = f"probability of {self.target!r}" if measure == "probability" else "KL from untouched, nats"
+        if len(parts) == 1:
+            return line(across, values, label=label, ax=ax)
+        rows = [values[start : start + len(across)] for start in range(0, len(values), len(across))]
+        return grid(parts, across, rows, label, ax=ax)
+
+    def picture(self) -> Table:
+        shown = self.outcomes[:SHOWN]
+        columns = [
+            Column("factor", [one.factor for one in shown]),
+            Column("tokens", [_touched(one) for one in shown]),
+            Column("next", [repr(one.token) for one in shown]),
+            Column(f"P({self.target!r})", [one.probability for one in shown], bar=True, top=1.0),
+            Column("KL, nats", [one.divergence for one in shown]),
+        ]
+        rest = len(self.outcomes) - len(shown)
+        more = f" · {rest} more in .frame()" if rest else ""
+        caption = f"{self.prompt} …   untouched P({self.target!r}) = {self.untouched:.3f}{more}"
+        return Table([one.part for one in shown], columns, caption=caption)
+
+    def _across(self, one: Outcome) -> str:
+        several = len({other.factor for other in self.outcomes}) > 1
+        spans = len({other.tokens for other in self.outcomes}) > 1
+        return " ".join([*([f"{one.factor:g}"] if several or not spans else []), *([_touched(one)] if spans else [])])
+
+
+def sweep(
+    lifted: Lifted,
+    prompt: str,
+    recipe: Recipe,
+    parts: Sequence[str],
+    factors: Sequence[float],
+    tokens: str,
+    target: str | None,
+) -> Sweep:
+    """Every part scaled by every factor, one variant each, after the recipe in force.
+
+    `tokens` says which ones are touched; `each` makes a variant of every single one.
+    """
+    batch = one_text(prompt, lifted)
+    untouched = logits(lifted.model, batch, last=1)[0, -1]
+    demand_finite(untouched)
+    log_before = untouched.double().log_softmax(-1)
+    aim = int(log_before.argmax()) if target is None else _token(target, lifted)
+    decode = lifted.tokenizer.decode
+    words = {str(place): decode([token]) for place, token in enumerate(batch.input_ids[0].tolist())}
+    spans = list(words) if tokens == "each" else [tokens]
+    variants = [Scale(part, factor, tokens=Tokens(span)) for part, factor, span in product(parts, factors, spans)]
+    found = torch.cat([_measured(rows, log_before, aim) for rows in _rows(lifted, batch, recipe, variants)])
+    outcomes = tuple(
+        Outcome(edit.at, edit.factor, span, words.get(span, ""), decode([int(token)]), probability, divergence)
+        for edit, (token, probability, divergence) in zip(variants, found.tolist(), strict=True)
+        for span in [str(edit.tokens)]
+    )
+    return Sweep(prompt, decode([aim]), float(log_before[aim].exp()), outcomes)
+
+
+def _touched(one: Outcome) -> str:
+    return f"{one.tokens} {one.touched!r}" if one.touched else one.tokens
+
+
+def _rows(lifted: Lifted, batch: Batch, recipe: Recipe, variants: Sequence[Scale]) -> Iterable[Tensor]:
+    recipes = [replace(recipe, edits=(*recipe.edits, edit)) for edit in variants]
+    with tqdm(total=len(recipes), desc="sweeping", unit="variant", delay=1, leave=False) as bar:
+        for rows in swept(lifted.model, lifted.spec, batch, recipes):
+            bar.update(len(rows))
+            yield rows
+
+
+def _measured(rows: Tensor, log_before: Tensor, aim: int) -> Tensor:
+    """(rows, 3): likeliest token, probability of the target, divergence from the untouched; on the host."""
+    demand_finite(rows)
+    log_after = rows.double().log_softmax(-1)
+    divergence = (log_before.exp() * (log_before - log_after)).sum(-1)
+    return torch.stack([log_after.argmax(-1).double(), log_after[:, aim].exp(), divergence], dim=1).cpu()
+
+
+def _token(text: str, lifted: Lifted) -> int:
+    ids = lifted.tokenizer(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise InputError(f"{text!r} is {len(ids)} tokens.", "Give one token; most words begin with a space.")
+    return int(ids[0])

@@ -1,0 +1,87 @@
+"""Film: parts at every step of a generation, in numbers, from the very passes that wrote the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..core.sites import Read, Reader
+from ..core.stats import NAMES, TAU, Statistics, reduce, rows_of
+from ..errors import InputError
+from ..registry.specs import ModelSpec
+from ..view.bars import Column, Table
+from ..view.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+class Film:
+    """Hand `taps()` to one generation, then ask for `steps`. Numbers stay on the device until then."""
+
+    def __init__(self, spec: ModelSpec, parts: Sequence[str], tau: float = TAU) -> None:
+        self.spec, self.tau = spec, tau
+        self._rows: dict[str, list[Tensor]] = {name: [] for name in parts}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(self._rows)
+
+    def taps(self) -> Iterator[Read]:
+        return (Read(self.spec.site(name), self._reader(rows)) for name, rows in self._rows.items())
+
+    def steps(self, tokens: Sequence[str]) -> Steps:
+        """`tokens` are what was written; the first step read the whole prompt, each other one the token before."""
+        taken = torch.stack([row for rows in self._rows.values() for row in rows])  # the one transfer to the host
+        lines = iter(taken.tolist())
+        frames = {name: tuple(Statistics.from_row(next(lines)) for _ in rows) for name, rows in self._rows.items()}
+        return Steps(self.spec.model_id, tuple(tokens), frames, self.tau)
+
+    def _reader(self, rows: list[Tensor]) -> Reader:
+        return lambda hidden: rows.append(reduce(rows_of(hidden), self.tau))
+
+
+@dataclass(frozen=True, repr=False)
+class Steps(Shown):
+    """`frames` by part, one Statistics a step. Step 0 is the prompt as a whole, which led to the first of `tokens`."""
+
+    model_id: str
+    tokens: tuple[str, ...]
+    frames: dict[str, tuple[Statistics, ...]]
+    tau: float
+
+    def values_of(self, statistic: str, part: str) -> list[float]:
+        if statistic not in NAMES:
+            raise InputError(f"There is no statistic {statistic!r}.", f"There are: {', '.join(NAMES)}.")
+        return [getattr(one, statistic) for one in self.frames[part]]
+
+    def frame(self) -> pd.DataFrame:
+        """One row a step and part, one column a statistic; `token` is what the step led to."""
+        import pandas as pd
+
+        keys = [(step, name) for name, frames in self.frames.items() for step in range(len(frames))]
+        rows = [{"token": self._token(step), **self.frames[name][step].as_dict()} for step, name in keys]
+        index = pd.MultiIndex.from_tuples(keys, names=["step", "part"])
+        frame: pd.DataFrame = pd.DataFrame(rows, index=index).sort_index(level="step", sort_remaining=False)
+        return frame
+
+    def plot(self, statistic: str = "norm", ax: Axes | None = None) -> Axes:
+        """One statistic, parts by steps."""
+        from ..view.plots import grid
+
+        values = [self.values_of(statistic, name) for name in self.frames]
+        return grid(list(self.frames), [self._token(i) for i in range(len(values[0]))], values, statistic, ax=ax)
+
+    def picture(self) -> Table:
+        steps = range(max(map(len, self.frames.values()), default=0))
+        columns = [Column("leads to", [repr(self._token(step)) for step in steps])]
+        columns += [Column(f"norm of {name}", self.values_of("norm", name)) for name in self.frames]
+        return Table([str(step) for step in steps], columns, caption=f"{self.model_id} · step 0 is the whole prompt")
+
+    def _token(self, step: int) -> str:
+        return self.tokens[step] if step < len(self.tokens) else ""
