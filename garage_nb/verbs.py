@@ -51,8 +51,9 @@ def verb(*aliases: str, session: bool = False, model: bool = True) -> Callable[[
 
 
 def verbs_of(garage: type) -> dict[str, Verb]:
-    """Every verb by name, in the order written."""
-    return {name: getattr(method, _MARK) for name, method in vars(garage).items() if hasattr(method, _MARK)}
+    """Every verb by name, in the order written; those of the classes it is made of come first."""
+    methods = {name: method for kind in reversed(garage.__mro__) for name, method in vars(kind).items()}
+    return {name: getattr(method, _MARK) for name, method in methods.items() if hasattr(method, _MARK)}
 
 
 def find(verbs: Mapping[str, Verb], name: str) -> Verb:

@@ -36,7 +36,7 @@ def save_edits(edits: Sequence[Edit], path: str | Path) -> Path:
         before = _tensors_named_in(place)
         place.parent.mkdir(parents=True, exist_ok=True)
         if tensors:
-            data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+            data = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
             body["tensors"] = {"file": f"{place.stem}-{_digest(data)[:16]}.safetensors", "sha256": _digest(data)}
             put(place.with_name(body["tensors"]["file"]), data)
         put(place, _encoded(body))

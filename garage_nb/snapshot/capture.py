@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..core.batch import Prompt, prepare
+from ..core.batch import Batch, Prompt, prepare
 from ..core.run import read
 from ..core.sites import Read, Site, Tap, tokens_first
-from ..core.stats import TAU, Statistics, reduce, rows_of
+from ..core.stats import TAU, Statistics, asked, real_tokens, reduce, rows_of
 from ..errors import InputError, NotFiniteError
 from ..registry.decompose import spec_of
 from .snapshots import Snapshot, Snapshots
@@ -33,29 +33,31 @@ class SnapshotCapture:
         under: Iterable[Tap] = (),
         keep: bool = False,
         tau: float = TAU,
+        statistics: str | Iterable[str] | None = None,
     ) -> Snapshots:
         """Name -> Snapshot for every part that `layers` selects, under the names it was asked by.
 
-        Statistics are reduced on the model's device while the pass runs and cross to the host once. `keep` keeps the
-        hidden states, (batch, seq, dim) each. NotFiniteError names the first part that holds NaN or infinity.
+        Statistics are reduced on the model's device while the pass runs and cross to the host once; of `statistics`,
+        where given, only those, the others are NaN. `keep` keeps the hidden states, (batch, seq, dim) each.
+        NotFiniteError names the first part that holds NaN or infinity.
         """
         if not 0 <= tau < math.inf:
             raise InputError(f"{tau:g} standard deviations are no threshold.", f"The usual is {TAU:g}.")
-        wanted = self._labelled(layers)
+        names, wanted = asked(statistics), self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
-        padding = batch.padding
+        tokens = _Tokens(batch)
         sites = {label: self.spec.site(name) for label, name in wanted.items()}
-        shots = {label: _Shot(site, padding, keep, tau) for label, site in sites.items()}
+        shots = {label: _Shot(site, tokens, keep, tau, names) for label, site in sites.items()}
         taps: list[Tap] = [Read(site, shots[label]) for label, site in sites.items()]
         edits = list(under)
         read(self.model, batch, [*edits, *taps], chain=self.spec.chain)
-        snapshots = _developed(shots)
+        snapshots = _developed(shots, names)
         edited = {tap.site for tap in edits}
         return Snapshots(
             snapshots,
             model_id=self.spec.model_id,
             tau=tau,
-            tokens=int(batch.attention_mask.sum()),
+            tokens=tokens.count,
             changed=frozenset(label for label, site in sites.items() if site in edited),
         )
 
@@ -71,15 +73,25 @@ class SnapshotCapture:
         }
 
 
+class _Tokens:
+    """The real tokens of a batch. Where they stand among padding is asked once, not at every place."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.padding = batch.padding
+        self.real = None if self.padding is None else real_tokens(self.padding)
+        self.count = batch.input_ids.numel() if self.real is None else len(self.real)
+
+
 class _Shot:
     """One place during one pass."""
 
-    def __init__(self, site: Site, padding: Tensor | None, keep: bool, tau: float) -> None:
-        self.site, self.padding, self.keep, self.tau = site, padding, keep, tau
+    def __init__(self, site: Site, tokens: _Tokens, keep: bool, tau: float, names: Sequence[str]) -> None:
+        self.site, self.tokens, self.keep, self.tau, self.names = site, tokens, keep, tau, names
         self.hidden: Tensor | None = None
 
     def __call__(self, hidden: Tensor) -> None:
-        self.row = reduce(rows_of(tokens_first(self.site, hidden), self.padding), self.tau)
+        rows = rows_of(tokens_first(self.site, hidden), self.tokens.padding, self.tokens.real)
+        self.row = reduce(rows, self.tau, self.names)
         self.shape, self.dtype = tuple(hidden.shape), hidden.dtype
         if self.keep:
             self.hidden = hidden.detach().clone()  # some blocks write into their output afterwards
@@ -88,10 +100,10 @@ class _Shot:
         return Snapshot(name, statistics, self.shape, str(self.dtype).removeprefix("torch."), self.hidden)
 
 
-def _developed(shots: dict[str, _Shot]) -> dict[str, Snapshot]:
+def _developed(shots: dict[str, _Shot], names: Sequence[str]) -> dict[str, Snapshot]:
     rows = torch.stack([shot.row for shot in shots.values()]).tolist()  # the one transfer to the host
     pairs = zip(shots.items(), rows, strict=True)
-    snapshots = {label: shot.snapshot(label, Statistics.from_row(row)) for (label, shot), row in pairs}
+    snapshots = {label: shot.snapshot(label, Statistics.from_row(row, names)) for (label, shot), row in pairs}
     _demand_finite(snapshots)
     return snapshots
 

@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from garage_nb.core.stats import NAMES, TAU, Statistics, reduce, rows_of
-from garage_nb.errors import HookError
+from garage_nb.core.stats import NAMES, TAU, Statistics, asked, real_tokens, reduce, rows_of
+from garage_nb.errors import HookError, InputError
+from tests.operations import Operations
+
+LOGS = 1e-6  # what the entropy's float32 may cost, of itself or of 1
 
 
 def found(x: Tensor, tau: float = TAU) -> Statistics:
@@ -52,6 +55,16 @@ def tensors() -> dict[str, Tensor]:
         "bfloat16": normal.bfloat16(),
         "near the end of float16": (normal.half() * 1e4).clamp(-6e4, 6e4),
         "tiny": normal * 1e-18,
+        "huge": normal * 1e30,
+        "out of float32's range": normal.double() * 1e-50,
+        "all but constant": 1e6 + 0.1 * normal,
+        "skewed, far from zero": 1e6 + 1e3 * normal.exp(),
+        "tokens of one direction": torch.outer(normal[0], normal[:, 0]) + 300,
+        "a first token unlike the others": torch.cat([normal[:1] * 3e3, normal[1:]]),
+        "two tokens": normal[:2],
+        "two dimensions": normal[:, :2],
+        "a view": normal.T,
+        "one token shared": normal[:1].double().expand(3, 24) + torch.eye(3, 24),
     }
 
 
@@ -60,9 +73,10 @@ def tensors() -> dict[str, Tensor]:
 def test_equal_to_numpy_in_float64(name: str, tau: float) -> None:
     x = tensors()[name]
 
-    statistics = found(x, tau).as_dict()
+    statistics, expected = found(x, tau).as_dict(), by_numpy(x, tau)
 
-    assert statistics == pytest.approx(by_numpy(x, tau), rel=1e-9, abs=1e-12 * float(x.abs().max()))
+    assert statistics.pop("entropy") == pytest.approx(expected.pop("entropy"), rel=LOGS, abs=LOGS)
+    assert statistics == pytest.approx(expected, rel=1e-9, abs=1e-12 * float(x.abs().max()))
 
 
 def test_a_large_constant_in_float16_does_not_overflow() -> None:
@@ -70,7 +84,7 @@ def test_a_large_constant_in_float16_does_not_overflow() -> None:
 
     assert statistics.norm == pytest.approx(300 * math.sqrt(1000), rel=1e-12)
     assert (statistics.mean, statistics.std) == (300, 0)
-    assert statistics.entropy == pytest.approx(math.log(1000), rel=1e-12)
+    assert statistics.entropy == pytest.approx(math.log(1000), rel=LOGS)
 
 
 def test_a_small_spread_on_a_large_mean_is_not_lost() -> None:
@@ -100,7 +114,15 @@ def test_a_single_token_has_no_effective_dimension() -> None:
 
     assert math.isnan(statistics.effective_dimension)
     assert statistics.norm == 5
-    assert statistics.entropy == pytest.approx(-(0.36 * math.log(0.36) + 0.64 * math.log(0.64)))
+    assert statistics.entropy == pytest.approx(-(0.36 * math.log(0.36) + 0.64 * math.log(0.64)), rel=LOGS)
+
+
+def test_a_single_dimension() -> None:
+    statistics = found(torch.tensor([[3.0], [-1.0], [0.0]]))
+
+    assert statistics.entropy == 0
+    assert statistics.norm == pytest.approx(4 / 3)
+    assert statistics.effective_dimension == pytest.approx(1)
 
 
 def test_equal_tokens_span_no_direction() -> None:
@@ -141,6 +163,60 @@ def test_non_finite_entries_are_counted() -> None:
     x = torch.tensor([[1.0, float("nan")], [float("inf"), float("-inf")]])
 
     assert found(x).non_finite == 3
+    assert math.isnan(found(x).entropy)
+
+
+def operations(names: tuple[str, ...]) -> list[str]:
+    x = torch.randn(30, 20)
+    seen = Operations()
+    with seen:
+        reduce(x, names=names)
+    return seen.names
+
+
+def test_nothing_waits_for_the_device() -> None:
+    names = operations(NAMES)
+
+    assert "mm" in names
+    assert not {"_local_scalar_dense", "nonzero", "equal", "item", "masked_select", "is_nonzero"} & set(names)
+
+
+def test_no_more_is_computed_than_was_asked() -> None:
+    assert "mm" not in operations(tuple(name for name in NAMES if name != "effective_dimension"))
+    assert "log_" not in operations(tuple(name for name in NAMES if name != "entropy"))
+    assert len(operations(("norm",))) < len(operations(NAMES)) / 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_alone_has_the_same_bits_as_among_all(name: str) -> None:
+    x = tensors()["far from zero"]
+
+    assert reduce(x, names=(name,)).item() == reduce(x)[NAMES.index(name)].item()
+
+
+def test_what_was_asked_comes_in_the_order_of_names_with_the_non_finite() -> None:
+    assert asked(None) == NAMES
+    assert asked(["norm", "mean"]) == ("mean", "norm", "non_finite")
+    assert asked("non_finite") == asked(()) == ("non_finite",)
+    with pytest.raises(InputError, match=r"no statistic 'size'.*\n.*effective_dimension"):
+        asked(["mean", "size"])
+
+
+def test_what_was_not_asked_is_not_a_number() -> None:
+    statistics = Statistics.from_row([2.0, 1.0], ("norm", "non_finite"))
+
+    assert (statistics.norm, statistics.non_finite) == (2, 1)
+    assert sum(map(math.isnan, statistics.as_dict().values())) == len(NAMES) - 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_tensor_is_only_read(dtype: torch.dtype) -> None:
+    x = torch.randn(9, 7, dtype=dtype)
+    before = x.clone()
+
+    reduce(x)
+
+    assert torch.equal(x, before)
 
 
 def test_the_numbers_come_in_the_order_of_their_names() -> None:
@@ -153,6 +229,7 @@ def test_padding_is_left_out() -> None:
     real = torch.cat([hidden[0, :2], hidden[1]])
 
     assert torch.equal(rows_of(hidden, mask), real)
+    assert torch.equal(rows_of(hidden, mask, real_tokens(mask)), real)
     assert torch.equal(rows_of(hidden.reshape(6, 4), mask), real)
     assert torch.equal(rows_of(hidden.repeat(1, 1, 2).reshape(2, 3, 2, 4), mask), real.repeat_interleave(2, dim=0))
     assert torch.equal(rows_of(hidden[:1], mask), torch.cat([hidden[0, :2], hidden[0]]))

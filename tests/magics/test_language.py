@@ -50,6 +50,9 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     f'generate "{FRANCE}" --tokens 4 --temperature 0.7 --seed 5': lambda g: g.generate(
         FRANCE, tokens=4, temperature=0.7, seed=5
     ),
+    f'sweep "{FRANCE}" --parts layer_1,-1 --factors 0:1:0.5 --tokens not_first': lambda g: g.sweep(
+        FRANCE, parts="layer_1,-1", factors="0:1:0.5", tokens="not_first"
+    ),
     f'compare --prompt "{FRANCE}"': lambda g: g.compare(prompt=FRANCE),
     "compare @other": lambda g: g.compare(tiny("llama")),
     "compare showroom-llama showroom-llama-seed1": lambda g: g.compare("showroom-llama", "showroom-llama-seed1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from garage_nb.inject.recipe import Recipe
 from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture
 from tests.families import prompt
+from tests.operations import Operations
 from tests.restored import logits_of
 
 
@@ -108,6 +110,48 @@ def test_tau_is_used_and_said(gpt2: Any) -> None:
 
     assert wide["layer_0"].sparsity > 0.5 > narrow["layer_0"].sparsity
     assert wide.label("sparsity") == "sparsity  |x|\u00a0≤\u00a01\u00a0σ"
+
+
+@pytest.mark.parametrize("statistics", ["norm", ["norm"]])
+def test_only_the_statistics_asked_for_are_there(gpt2: Any, statistics: Any) -> None:
+    every, one = (SnapshotCapture(gpt2).run(prompt(), statistics=asked) for asked in (None, statistics))
+
+    assert one.values_of("norm") == every.values_of("norm")
+    assert all(map(math.isnan, one.values_of("std") + one.values_of("entropy")))
+    assert "–" in repr(one)
+    assert "–" not in repr(every)
+
+
+def test_nan_is_refused_whatever_was_asked(llama: Any) -> None:
+    with torch.no_grad():
+        llama.model.layers[1].mlp.down_proj.weight[3, 5] = float("nan")
+
+    with pytest.raises(NotFiniteError, match="at layer_1 are NaN"):
+        SnapshotCapture(llama).run(prompt(), statistics="exact_zeros")
+
+
+def test_an_unknown_statistic_is_refused_before_the_model_runs(gpt2: Any) -> None:
+    camera, calls = SnapshotCapture(gpt2), []
+    gpt2.register_forward_pre_hook(lambda *_: calls.append(1))
+
+    with pytest.raises(InputError, match="no statistic 'beauty'"):
+        camera.run(prompt(), statistics=["norm", "beauty"])
+
+    assert calls == []
+
+
+def test_where_padding_stands_is_asked_once_for_all_places(gpt2: Any) -> None:
+    ids = torch.cat([prompt(), prompt()])
+    mask = torch.ones_like(ids)
+    mask[1, -3:] = 0
+    operations = Operations()
+
+    with operations:
+        snapshots = SnapshotCapture(gpt2).run({"input_ids": ids, "attention_mask": mask}, layers="all")
+
+    assert snapshots.tokens == 2 * 10 - 3
+    assert len(snapshots) == 3
+    assert operations.names.count("nonzero") == 1
 
 
 def test_half_precision_models(any_model: Any) -> None:

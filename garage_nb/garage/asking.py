@@ -1,0 +1,86 @@
+"""Asking: what the model says, tuned beside untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..answers.comparison import Comparison, tuned_and_untouched, two_models
+from ..answers.generation import Generation, Sampling, go_on, pieces
+from ..answers.sweep import Sweep, sweep
+from ..core.numbers import Numbers, numbers
+from ..errors import InputError
+from ..inject.recipe import Recipe
+from ..registry.compare import Compatibility, compare
+from ..registry.lift import lift
+from ..verbs import verb
+from .session import Layers, Session
+
+
+class Asking(Session):
+    @verb()
+    def generate(
+        self,
+        prompt: str,
+        *,
+        tokens: int = 20,
+        temperature: float = 0.0,
+        seed: int = 0,
+        layers: Layers | None = None,
+    ) -> Generation:
+        """Let the model go on; with edits in force, beside what it says untouched.
+
+        Args:
+            prompt: the text to go on from
+            tokens: how many new tokens at most
+            temperature: 0 takes the likeliest token each time; above 0 draws, by the seed
+            seed: for drawing; torch's own random numbers stay as they are
+            layers: read these parts at every step, as for capture; they are in the answer's .steps
+        """
+        parts = () if layers is None else self.spec.usable(layers)
+        return go_on(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed), parts)
+
+    def stream(self, prompt: str, *, tokens: int = 20, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+        """The continuation under the recipe in force, piece by piece as it is written: `for piece in g.stream(…)`."""
+        return pieces(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed))
+
+    @verb()
+    def sweep(
+        self,
+        prompt: str,
+        *,
+        parts: Layers = "layer_*",
+        factors: Numbers = "0:2:0.25",
+        tokens: str = "all",
+        target: str | None = None,
+    ) -> Sweep:
+        """Scale many parts by many factors and show where the next token goes, all in a few passes.
+
+        Args:
+            prompt: the text that leads to the next token
+            parts: which parts, each for itself: layer_*, attention_*, attention_3.head_0,attention_3.head_1
+            factors: numbers 0,0.5,2 or a range start:stop:step, stop included
+            tokens: which tokens are touched: all, prompt, not_first, 0,-1, or each for one after the other
+            target: whose probability is followed; the untouched model's likeliest when left out
+        """
+        names = self.spec.usable(parts)
+        return sweep(self.lifted, prompt, self.recipe, names, numbers(factors), tokens, target)
+
+    @verb(model=False)
+    def compare(self, a: Any = None, b: Any = None, *, prompt: str | None = None) -> Comparison | Compatibility:
+        """Compare two models part by part; with a prompt, what they say next. Alone, the tuned with the untouched.
+
+        Args:
+            a: a model as load takes it, compared with b; the one on the lift is compared with it when b is left out
+            b: a second model
+            prompt: compare the next token this text leads to
+        """
+        if a is None and prompt is None:
+            raise InputError("There is nothing to compare with.", 'Name a second model, or give --prompt "…".')
+        if a is not None and b is None and not self.loaded:
+            raise InputError("One model alone cannot be compared.", "Name a second one, or put one on the lift first.")
+        if a is None:
+            return tuned_and_untouched(self.lifted, str(prompt), self.recipe)
+        mine, recipe = (self.lifted, self.recipe) if b is None else (lift(a), Recipe())
+        guest = lift(a if b is None else b)
+        return compare(mine.spec, guest.spec) if prompt is None else two_models(mine, guest, prompt, recipe)

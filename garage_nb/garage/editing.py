@@ -1,0 +1,177 @@
+"""Editing: the recipe in force, made longer, shorter, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Literal
+
+from ..answers.brought import amounts, brought
+from ..answers.edits import InForce
+from ..core.tokens import Tokens
+from ..inject.ablate import Ablate
+from ..inject.edit import Edit
+from ..inject.edits import Add, Noise, Scale, Steer, Through, number_or_direction
+from ..inject.layer import LayerInjector
+from ..inject.mask import Mask
+from ..inject.patch import Patch
+from ..inject.recipe import Recipe
+from ..inject.router import RouterBias
+from ..verbs import verb
+from .session import Layers, Session
+
+
+class Editing(Session):
+    @verb(session=True)
+    def scale(self, part: Layers, factor: float, *, tokens: str = "all") -> InForce:
+        """Multiply what leaves a part.
+
+        Args:
+            part: one or several: layer_3, attention_2.head_1, attention_*
+            factor: 0 takes the part away, 1 leaves it
+            tokens: which are touched: all, prompt, generated, not_first, or positions 0,-1,2:6
+        """
+        return self._each(part, lambda name: Scale(name, factor, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def add(self, part: Layers, value: Any, *, tokens: str = "all") -> InForce:
+        """Add a number or a direction to what leaves a part.
+
+        Args:
+            part: one or several, as for scale
+            value: a number, or @direction for a tensor of the part's width
+            tokens: which are touched, as for scale
+        """
+        amount = number_or_direction(value)
+        return self._each(part, lambda name: Add(name, amount, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def steer(self, part: Layers, direction: Any, strength: float = 1.0, *, tokens: str = "all") -> InForce:
+        """Add a direction, so many times, to what leaves a part.
+
+        Args:
+            part: one or several, as for scale
+            direction: @direction, a tensor of the part's width, taken as long as it is
+            strength: how many times; below 0 the other way
+            tokens: which are touched, as for scale
+        """
+        return self._each(part, lambda name: Steer(name, direction, strength, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def noise(self, part: Layers, std: float = 0.1, *, seed: int = 0, tokens: str = "all") -> InForce:
+        """Add seeded normal noise to what leaves a part.
+
+        Args:
+            part: one or several, as for scale
+            std: as a share of the standard deviation of the hidden states there
+            seed: the same seed draws the same noise
+            tokens: which are touched, as for scale
+        """
+        return self._each(part, lambda name: Noise(name, std, seed, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def ablate(
+        self,
+        part: Layers,
+        how: Literal["zero", "mean", "resample"] = "zero",
+        *,
+        reference: Any = None,
+        seed: int = 0,
+        tokens: str = "all",
+    ) -> InForce:
+        """Put in place of what leaves a part something that says nothing about the prompt.
+
+        Args:
+            part: one or several, as for scale
+            how: zero, the mean over a reference, or tokens drawn from it (resample)
+            reference: a text, @texts, @snapshots of a capture that kept, or @rows for one part
+            seed: for drawing
+            tokens: which are touched, as for scale
+        """
+        rows = partial(brought, self.lifted, reference)
+        return self._each(part, lambda name: Ablate(name, how, rows(name), seed, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def patch(self, part: Layers, source: Any, *, positions: str = "all", tokens: str = "prompt") -> InForce:
+        """Put what leaves a part under another prompt in place of what leaves it under this one.
+
+        Args:
+            part: one or several, as for scale
+            source: another text, @snapshots of a capture that kept, or @rows for one part
+            positions: which tokens of the source, as tokens says here; one of them, or as many as are touched
+            tokens: which are touched: prompt, or positions 0,-1,2:6
+        """
+        rows = partial(brought, self.lifted, source)
+        return self._each(part, lambda name: Patch(name, rows(name), positions, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def mask(self, part: Layers, *, keep: Any = None, drop: Any = None, tokens: str = "all") -> InForce:
+        """Take several heads or neurons of a part away at once.
+
+        Args:
+            part: one or several: attention_3, ffn_*
+            keep: all but these go: 0,3,-1 or 4:8
+            drop: these go
+            tokens: which are touched, as for scale
+        """
+        return self._each(part, lambda name: Mask(name, keep, drop, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def bias(self, part: Layers, amount: Any, *, expert: str | None = None, tokens: str = "all") -> InForce:
+        """Make experts likelier or less likely before a router chooses.
+
+        Args:
+            part: one or several routers: gate_3, gate_*
+            amount: added to the logits of the experts named, or @amounts, one number an expert
+            expert: which: 2, or 0,3,-1
+            tokens: which are touched, as for scale
+        """
+        return self._each(
+            part, lambda name: RouterBias(name, amounts(self.spec, name, amount, expert), tokens=Tokens(str(tokens)))
+        )
+
+    @verb(session=True)
+    def through(self, part: Layers, module: Any, *, tokens: str = "all") -> InForce:
+        """Pass what leaves a part through a module or function of your own.
+
+        Args:
+            part: one or several, as for scale
+            module: @module, a torch module or a function from a tensor to one of the same shape
+            tokens: which are touched, as for scale
+        """
+        return self._each(part, lambda name: Through(name, module, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def undo(self) -> InForce:
+        """Take the last change back."""
+        self.history = self.history.undo()
+        return InForce(self.history)
+
+    @verb(session=True)
+    def redo(self) -> InForce:
+        """Bring back what undo took away."""
+        self.history = self.history.redo()
+        return InForce(self.history)
+
+    @verb(session=True)
+    def reset(self) -> InForce:
+        """Take every change back; undo brings them again."""
+        if len(self.recipe):
+            self.history = self.history.to(Recipe())
+        return InForce(self.history)
+
+    @contextmanager
+    def in_force(self) -> Iterator[LayerInjector]:
+        """The recipe in force for your own calls of the model: `with garage.in_force(): model(**inputs)`."""
+        with LayerInjector(self.model) as injector:
+            for edit in self.recipe:
+                injector.add(edit)
+            yield injector
+
+    def _each(self, part: Layers, edit: Callable[[str], Edit]) -> InForce:
+        """Several places chosen at once are one step for undo."""
+        recipe = Recipe((*self.recipe.edits, *map(edit, self.spec.usable(part))))
+        recipe.taps(self.spec)  # a place that cannot be edited is refused here, with nothing changed
+        self.history = self.history.to(recipe)
+        return InForce(self.history)

@@ -1,0 +1,74 @@
+"""Reading: what the model is made of, and what passes through it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..answers.status import Parts
+from ..core.batch import Prompt
+from ..core.stats import TAU
+from ..registry.report import Report
+from ..snapshot.capture import SnapshotCapture
+from ..snapshot.snapshots import Snapshots
+from ..verbs import verb
+from ..view.figure import Plot
+from .session import Layers, Session
+
+
+class Reading(Session):
+    @verb()
+    def parts(self, select: Layers | None = None) -> Parts:
+        """List the parts that can be read and changed.
+
+        Args:
+            select: which: attention_*, 0,3,-1, layer_2; every part when left out
+        """
+        names = tuple(self.spec.parts) if select is None else tuple(self.spec.select(select))
+        return Parts(self.spec, names, frozenset(self.recipe.places(self.spec)))
+
+    @verb()
+    def report(self) -> Report:
+        """Show what was proved of every block, and what is n/a and why."""
+        return self.spec.report()
+
+    @verb("analyze")
+    def capture(self, prompt: Prompt, *, layers: Layers = "all", keep: bool = False, tau: float = TAU) -> Snapshots:
+        """Read parts in one pass: a table of statistics.
+
+        Args:
+            prompt: the text the model reads
+            layers: which parts: 0,3,-1 or attention_* or ffn_2.neurons; every layer when left out
+            keep: keep the hidden states too
+            tau: the sparsity threshold, in standard deviations
+        """
+        camera = SnapshotCapture(self.model, self.tokenizer)
+        return camera.run(prompt, layers, under=self.recipe.taps(self.spec), keep=keep, tau=tau)
+
+    @verb()
+    def plot(
+        self,
+        prompt: Prompt,
+        *,
+        statistic: str = "sparsity",
+        layers: Layers = "all",
+        tau: float = TAU,
+        save: str | None = None,
+    ) -> Plot:
+        """Draw one statistic along the parts; with edits in force, the untouched model beside it.
+
+        Args:
+            prompt: the text the model reads
+            statistic: mean, std, norm, sparsity, entropy, kurtosis, effective_dimension …
+            layers: which parts, as for capture
+            tau: the sparsity threshold, in standard deviations
+            save: a png, svg or pdf file to write the picture to
+        """
+        from ..snapshot.drawing import draw
+
+        camera = SnapshotCapture(self.model, self.tokenizer)
+        seen = partial(camera.run, prompt, layers, tau=tau, statistics=statistic)
+        tuned = seen(under=self.recipe.taps(self.spec)) if len(self.recipe) else None
+        picture = draw(seen(), statistic, tuned)
+        if save is not None:
+            picture.save(save)
+        return picture

@@ -1,0 +1,89 @@
+"""Session: one model on the lift and the recipe in force, which the verbs of the other files work on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from ..answers.status import Status
+from ..errors import GarageError
+from ..inject.recipe import History, Recipe
+from ..registry.lift import Lifted, lift
+from ..registry.specs import ModelSpec
+from ..verbs import verb
+from ..view.cards import Card
+from ..view.shown import Picture, Shown
+
+Layers = str | int | Iterable[str | int]
+S = TypeVar("S", bound="Session")
+
+
+class Session(Shown):
+    """One model at a time. The model is never wrapped or changed: edits are in force only while a run lasts."""
+
+    def __init__(self, source: Any = None, *, tokenizer: Any = None, **options: Any) -> None:
+        """`source` as `load` takes it: an embedded name, a folder, a hub id or a live model. Empty when None."""
+        self.history = History()
+        self._lifted: Lifted | None = None
+        if source is not None:
+            self.load(source, tokenizer=tokenizer, **options)
+
+    @property
+    def lifted(self) -> Lifted:
+        if self._lifted is None:
+            raise GarageError("There is no model on the lift.", 'Load one first: load showroom, or Garage("showroom").')
+        return self._lifted
+
+    @property
+    def loaded(self) -> bool:
+        return self._lifted is not None
+
+    @property
+    def model(self) -> Any:
+        return self.lifted.model
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.lifted.tokenizer
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.lifted.spec
+
+    def picture(self) -> Picture:
+        return self.status().picture() if self.loaded else Card("The lift is empty.", note="Try: load showroom")
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.history.now
+
+    @verb(session=True, model=False)
+    def load(
+        self: S,
+        source: Any = "showroom",
+        *,
+        tokenizer: Any = None,
+        dtype: str | None = None,
+        device: str | None = None,
+        device_map: str | None = None,
+        revision: str | None = None,
+    ) -> S:
+        """Put a model on the lift.
+
+        Args:
+            source: an embedded name (showroom), a folder, a hub id, or @model for one that is in the notebook
+            tokenizer: @tokenizer, for a live model
+            dtype: float32, bfloat16 or float16; as stored when left out
+            device: cpu, cuda, cuda:1, mps; the first accelerator when left out
+            device_map: as accelerate takes it, for a model larger than one device
+            revision: a branch, tag or commit of a hub model
+        """
+        placing = {"device": device, "dtype": dtype, "device_map": device_map}
+        self._lifted = lift(source, tokenizer=tokenizer, revision=revision, **placing)
+        self.history = History()
+        return self
+
+    @verb("open")
+    def status(self) -> Status:
+        """Show what is on the lift and what is in force."""
+        return Status(self.lifted.info, self.spec, self.recipe)
