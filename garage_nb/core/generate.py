@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,8 @@ from .kept import Kept
 from .prefix import answers_for, keys_values, prefix_of, proved_for, recorded
 from .run import NO_CHAIN, attached_for, own_run, under_way
 from .sites import Tap
+
+_UNCOMPILED = {"disable_compile": True}  # with a static cache transformers compiles, and that is deaf to hooks
 
 
 def generate(
@@ -40,7 +43,7 @@ def generate(
     with own_run(model):
         prefix = prefix_of(model, batch, wanted, chain, partial(_proved, model, chain), cached=True)
         with attached_for(model, batch, prefix, wanted) as attached:
-            result: Tensor = under_way(model, partial(model.generate, **_given(batch), **options))
+            result: Tensor = under_way(model, partial(model.generate, **_given(batch), **_UNCOMPILED, **options))
         prefix.keep(attached.standing.cache)
     return result
 
@@ -60,12 +63,13 @@ def streamed(
             tokens.close(error)
 
     thread = threading.Thread(target=copy_context().run, args=(write,), name="garage_nb generation", daemon=True)
-    thread.start()
     try:
+        thread.start()
         yield from tokens
     finally:
         cancel.ask()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
 
 
 class _Tokens:
@@ -105,7 +109,10 @@ def _proved(model: nn.Module, chain: Chain, first: int) -> bool:
 
 def _proves(model: Any, chain: Chain, first: int) -> bool:
     """Whether a short prompt is gone on from with the same bits when the blocks before `first` answer for it."""
-    batch, recorder = probe(model), recorded(chain, first)
+    short, recorder = probe(model), recorded(chain, first)
+    batch = replace(
+        short, input_ids=short.input_ids.roll(4)
+    )  # often 0 is padding, which transformers warns of at an end
     options = {"max_new_tokens": 2, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
     run = partial(model.generate, **_given(batch), **options, eos_token_id=None, pad_token_id=0)
     try:

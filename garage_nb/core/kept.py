@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from .batch import Batch
+from .condition import condition_of
 
 BUDGET = 1 << 28  # bytes that are kept of one model
 
@@ -76,17 +77,22 @@ def shelf_of(model: nn.Module) -> Shelf:
 
 
 def state_of(model: nn.Module) -> State | None:
-    """What tells two moments of a model apart: where its tensors are and how often they were written to.
+    """What tells two moments of a model apart: its tensors, how often they were written to, its settings and its code.
 
-    None where that cannot be told: tensors made in inference mode do not count what is written to them.
+    None where that cannot be told: tensors made in inference mode do not count what is written to them, those on the
+    meta device are brought by somebody, and a `forward` of the user's own may do anything.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    if any(tensor.is_inference() for tensor in tensors):
+    if any(tensor.is_inference() or tensor.is_meta for tensor in tensors) or any(map(_runs_otherwise, model.modules())):
         return None
     config: Any = getattr(model, "config", None)
     kernels = tuple(getattr(config, f"_{kind}_implementation", None) for kind in ("attn", "experts"))
-    forwards = tuple(id(own) for module in model.modules() if (own := vars(module).get("forward")) is not None)
-    return kernels, forwards, tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)
+    return kernels, tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors), condition_of(model)
+
+
+def _runs_otherwise(module: nn.Module) -> bool:
+    """By a `forward` that somebody put on it; accelerate's only moves weights."""
+    return "forward" in vars(module) and "_hf_hook" not in vars(module)
 
 
 def same_batch(a: Batch, b: Batch) -> bool:

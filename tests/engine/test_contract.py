@@ -463,7 +463,6 @@ NOT_SEEN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.xfail(reason="core/kept.state_of looks at tensors alone, and at how often torch saw them written to")
 @pytest.mark.parametrize("what", NOT_SEEN)
 def test_what_was_kept_is_not_used_once_the_model_is_another_without_torch_knowing(llama: Any, what: str) -> None:
     demand_right(llama, LLAMA)
@@ -473,7 +472,6 @@ def test_what_was_kept_is_not_used_once_the_model_is_another_without_torch_knowi
     demand_right(llama, LLAMA)
 
 
-@pytest.mark.xfail(reason="core/kept.state_of does not ask what class the code is of")
 def test_what_was_kept_is_not_used_once_a_class_was_patched(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     demand_right(llama, LLAMA)
     _patched(llama, monkeypatch)
@@ -481,7 +479,6 @@ def test_what_was_kept_is_not_used_once_a_class_was_patched(llama: Any, monkeypa
     demand_right(llama, LLAMA)
 
 
-@pytest.mark.xfail(reason="core/kept.state_of does not ask for autocast")
 def test_what_was_kept_without_autocast_is_not_used_under_it(llama: Any) -> None:
     demand_right(llama, LLAMA)
 
@@ -489,7 +486,6 @@ def test_what_was_kept_without_autocast_is_not_used_under_it(llama: Any) -> None
         demand_right(llama, LLAMA)
 
 
-@pytest.mark.xfail(reason="core/kept.state_of does not see which adapter is in force")
 def test_what_was_kept_with_an_adapter_is_not_used_without_it() -> None:
     wrapped = adapted("llama")
     demand_right(wrapped, within(LLAMA))
@@ -498,7 +494,6 @@ def test_what_was_kept_with_an_adapter_is_not_used_without_it() -> None:
         demand_right(wrapped, within(LLAMA))
 
 
-@pytest.mark.xfail(reason="a merge writes through .data, which core/kept.state_of does not see")
 def test_what_was_kept_is_not_used_once_an_adapter_with_other_weights_was_merged() -> None:
     wrapped = adapted("llama")
     paths = within(LLAMA)
@@ -529,12 +524,7 @@ def test_a_block_that_was_taken_out_is_an_unknown_part(llama: Any) -> None:
 # The user's own hooks.
 
 
-INSTEAD = pytest.param(
-    "instance forward", marks=pytest.mark.xfail(reason="core/kept.state_of tells it apart, but does not step back")
-)
-
-
-@pytest.mark.parametrize("kind", ["forward hook", "forward pre-hook", "hook with kwargs", INSTEAD, "global"])
+@pytest.mark.parametrize("kind", ["forward hook", "forward pre-hook", "hook with kwargs", "instance forward", "global"])
 def test_what_a_user_has_put_on_a_block_is_called_in_every_run(llama: Any, kind: str) -> None:
     """Nothing is answered from what was kept while somebody is watching."""
     demand_right(llama, LLAMA)

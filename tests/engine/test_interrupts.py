@@ -86,7 +86,7 @@ def demand_nothing_is_left(tour: Tour, name: str, at: int) -> bool:
     return error is not None
 
 
-FEW, MANY = 40, 400
+FEW, MANY = 40, 200
 
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])

@@ -189,7 +189,7 @@ def test_plain_forwards_of_a_task_while_another_awaits_inside_its_block(gpt2: An
         turns: asyncio.Queue[int] = asyncio.Queue()
         return await asyncio.gather(edited(turns), plain(turns))
 
-    assert asyncio.run(both()) == [2 * ROUNDS, 0]
+    assert looped(both) == [2 * ROUNDS, 0]
     assert hooks_on(gpt2) == {}
 
 
@@ -206,7 +206,7 @@ def test_a_task_made_inside_the_block_inherits_it_until_the_block_ends(gpt2: Any
             late = asyncio.create_task(look())
         return inside, await late
 
-    inside, late = asyncio.run(cell())
+    inside, late = looped(cell)
 
     assert torch.equal(inside, wanted)
     assert torch.equal(late, bare)
@@ -229,20 +229,27 @@ def test_a_thread_inherits_only_when_it_is_started_in_the_context(gpt2: Any) -> 
 
 def test_an_injector_without_a_block_acts_in_every_context_of_its_thread_and_in_no_other(gpt2: Any) -> None:
     bare, wanted = logits_of(gpt2), by_hand(gpt2, (1, halved))
-    injector = LayerInjector(gpt2)
-    injector.inject("layer_1", halved)
 
     async def in_a_task() -> Tensor:
         return await asyncio.create_task(_answer(gpt2))
 
-    assert torch.equal(logits_of(gpt2), wanted)
-    assert torch.equal(Context().run(logits_of, gpt2), wanted)
-    assert torch.equal(Context().run(lambda: asyncio.run(in_a_task())), wanted)
-    assert torch.equal(done(in_thread(lambda: logits_of(gpt2))), bare)
+    def here() -> None:
+        injector = LayerInjector(gpt2)
+        injector.inject("layer_1", halved)
+        assert torch.equal(logits_of(gpt2), wanted)
+        assert torch.equal(Context().run(logits_of, gpt2), wanted)
+        assert torch.equal(Context().run(lambda: asyncio.run(in_a_task())), wanted)
+        assert torch.equal(done(in_thread(lambda: logits_of(gpt2))), bare)
+        injector.remove_all()
 
-    injector.remove_all()
+    done(in_thread(here))
     assert torch.equal(logits_of(gpt2), bare)
     assert hooks_on(gpt2) == {}
+
+
+def looped(cell: Callable[[], Any]) -> Any:
+    """On a thread of its own: this one may have a loop running already."""
+    return done(in_thread(lambda: asyncio.run(cell())))
 
 
 async def _answer(model: Any) -> Tensor:

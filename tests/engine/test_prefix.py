@@ -70,6 +70,7 @@ def ran_at_each_layer(entry: Entry) -> dict[str, tuple[int, int, int]]:
 WHOLE = {
     "causal-gemma3n_text": "later blocks read keys and values of earlier ones",
     "causal-hrm_text": "a block's later calls take what an earlier call of another left",
+    "seq2seq-nllb-moe": "its routers set their capacity anew in every call, so no two moments are the same",
 }
 
 

@@ -11,8 +11,8 @@ from garage_nb.core.batch import prepare
 from garage_nb.core.generate import generate
 from garage_nb.core.kept import shelf_of
 from garage_nb.core.run import logits, read
-from garage_nb.core.sites import Read, Watch
-from garage_nb.core.stats import NAMES, reduce
+from garage_nb.core.sites import Read
+from garage_nb.core.stats import reduce
 from garage_nb.inject.edits import Scale
 from garage_nb.inject.layer import LayerInjector
 from garage_nb.inject.recipe import Recipe
@@ -21,20 +21,17 @@ from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture
 from garage_nb.snapshot.snapshots import Snapshots
 
-from ..anatomy import eager
 from ..player import Answer, Player, Remarks, Work, greedy, whole
 
 SHOWN = ("mean", "std", "norm", "sparsity")
-COLUMNS = [NAMES.index(name) for name in SHOWN]
 
 
 class GarageNB(Player):
     remarks: ClassVar[Remarks] = {
-        "statistics": "eleven statistics in float64, of which four were asked",
         "slider": "blocks up to the edit are answered with what was kept",
         "sweep": "the scales as rows of one batch, over blocks that run once",
         "generate": "the prompt's blocks below the first edit are kept from run to run",
-        "patterns": "eager attention",
+        "patterns": "computed beside the model's own kernel",
     }
 
     def __init__(self, model: Any) -> None:
@@ -43,16 +40,17 @@ class GarageNB(Player):
         self.layers = [f"layer_{index}" for index in range(model.config.num_hidden_layers)]
 
     def statistics(self, ids: Tensor) -> Work:
-        return lambda: (_numbers(self.camera.run(ids, self.layers)),)
+        return lambda: (_numbers(self.camera.run(ids, self.layers, statistics=SHOWN)),)
 
     def statistics_and_logits(self, ids: Tensor) -> Work:
         def work() -> Answer:
             found: list[Tensor] = []
             taps = [
-                Read(self.spec.site(layer), lambda hidden: found.append(reduce(hidden[0]))) for layer in self.layers
+                Read(self.spec.site(layer), lambda hidden: found.append(reduce(hidden[0], names=SHOWN)))
+                for layer in self.layers
             ]
             answer = logits(self.model, prepare(ids, self.model), taps)
-            return torch.stack(found).cpu()[:, COLUMNS], answer
+            return torch.stack(found).cpu(), answer
 
         return work
 
@@ -96,16 +94,14 @@ class GarageNB(Player):
         return work
 
     def patterns(self, ids: Tensor) -> Work:
-        return lambda: self._patterns(ids)
+        sites = [self.spec.site(f"attention_{index}.pattern") for index in range(len(self.layers))]
 
-    def _patterns(self, ids: Tensor) -> Answer:
-        found: list[Tensor] = []
-        attentions = [self.spec.site(layer.replace("layer", "attention")) for layer in self.layers]
-        watches = [Watch(site, lambda module, output: found.append(output[1])) for site in attentions]
-        end = Read(self.spec.site(self.layers[-1]), lambda hidden: None)
-        with eager(self.model):
-            read(self.model, prepare(ids, self.model), [*watches, end])
-        return tuple(found)
+        def work() -> Answer:
+            found: list[Tensor] = []
+            read(self.model, prepare(ids, self.model), [Read(site, found.append) for site in sites])
+            return tuple(found)
+
+        return work
 
 
 def _numbers(snapshots: Snapshots) -> Tensor:
