@@ -43,7 +43,7 @@ def generate(
     with own_run(model):
         prefix = prefix_of(model, batch, wanted, chain, partial(_proved, model, chain), cached=True)
         with attached_for(model, batch, prefix, wanted) as attached:
-            result: Tensor = under_way(model, partial(model.generate, **_given(batch), **_UNCOMPILED, **options))
+            result: Tensor = under_way(model, partial(model.generate, **{**_given(batch), **_UNCOMPILED, **options}))
         prefix.keep(attached.standing.cache)
     return result
 
