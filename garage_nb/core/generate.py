@@ -110,9 +110,7 @@ def _proved(model: nn.Module, chain: Chain, first: int) -> bool:
 def _proves(model: Any, chain: Chain, first: int) -> bool:
     """Whether a short prompt is gone on from with the same bits when the blocks before `first` answer for it."""
     short, recorder = probe(model), recorded(chain, first)
-    batch = replace(
-        short, input_ids=short.input_ids.roll(4)
-    )  # often 0 is padding, which transformers warns of at an end
+    batch = replace(short, input_ids=short.input_ids.roll(4))  # 0 is often padding: at an end it draws a warning
     options = {"max_new_tokens": 2, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
     run = partial(model.generate, **_given(batch), **options, eos_token_id=None, pad_token_id=0)
     try:
