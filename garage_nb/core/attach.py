@@ -22,6 +22,7 @@ from .places import by_place, doors_for
 from .sites import Read, Tap, modules_at
 from .skip import Answer, Skip, skip_at
 from .standing import Prompts, Standing
+from .walk import modules_of
 
 Answers = Mapping[str, Mapping[int | None, Answer]]
 
@@ -98,7 +99,7 @@ def _remove(handle: Any) -> None:
 def sweep(model: nn.Module) -> int:
     """Remove hooks of ours that an interrupt left behind. Returns how many. Not for use during a pass."""
     removed = 0
-    for module in model.modules():
+    for module in modules_of(model):
         for table in (module._forward_hooks, module._forward_pre_hooks):
             for key, fn in list(table.items()):  # in one step: another thread may be opening or closing its own
                 if (door := ours(fn)) is not None and door.owner.stale:
@@ -146,23 +147,28 @@ def demand_fired(attached: Attached, taps: Iterable[Tap]) -> None:
 
 def _blocks(model: nn.Module) -> Iterator[nn.Module]:
     """Where a run can stop: between the items of any list of modules."""
-    lists = (module for module in model.modules() if isinstance(module, nn.ModuleList))
+    lists = (module for module in modules_of(model) if isinstance(module, nn.ModuleList))
     return (block for items in lists for block in items)
 
 
 def _demand_hookable(model: nn.Module) -> None:
     """Refuses what would ignore a hook without a word, and what has no numbers."""
-    for path, module in model.named_modules():
+    for module in modules_of(model):
         if _is_compiled(module):
             raise UnsupportedModelError(
-                f"{path or type(module).__name__} is compiled, and compiled code ignores hooks set later.",
+                f"{_name(model, module)} is compiled, and compiled code ignores hooks set later.",
                 "Give the model as it was before torch.compile.",
             )
         if _is_empty(module):
             raise UnsupportedModelError(
-                f"{path or type(module).__name__} is on the meta device, where weights are shapes without numbers.",
+                f"{_name(model, module)} is on the meta device, where weights are shapes without numbers.",
                 "Load the weights first.",
             )
+
+
+def _name(model: nn.Module, module: nn.Module) -> str:
+    path = next(path for path, other in model.named_modules() if other is module)
+    return path or type(module).__name__
 
 
 def _is_compiled(module: nn.Module) -> bool:

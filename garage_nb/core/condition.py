@@ -6,10 +6,13 @@ and a few numbers of every weight: a write through `.data` or NumPy goes by with
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .walk import modules_of, weights_of
 
 SAMPLED = 16  # numbers of each weight; one that is changed alone behind torch's back may be missed
 
@@ -19,9 +22,9 @@ _TORCHS_OWN = frozenset(vars(nn.Module()))
 
 def condition_of(model: nn.Module) -> tuple[Any, ...]:
     """Equal for two moments in which the same tokens give the same bits, as far as can be told in a millisecond."""
-    modules = list(model.modules())
-    own = tuple(_settings(module) for module in modules)
-    return own, _autocast(model), _sample(model)
+    modules = modules_of(model)
+    weights = list(weights_of(modules))
+    return tuple(map(_settings, modules)), _autocast(weights), _sample(weights)
 
 
 def _settings(module: nn.Module) -> tuple[Any, ...]:
@@ -39,16 +42,16 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if isinstance(value, list | tuple) else type(value)
 
 
-def _autocast(model: nn.Module) -> Any:
-    kind = next((weight.device.type for weight in model.parameters()), "cpu")
+def _autocast(weights: Sequence[Tensor]) -> Any:
+    kind = next((weight.device.type for weight in weights), "cpu")
     return torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind)
 
 
 @torch.no_grad()
-def _sample(model: nn.Module) -> bytes:
+def _sample(weights: Iterable[Tensor]) -> bytes:
     """Evenly spread; one transfer to the host for each device and dtype."""
     found: dict[tuple[Any, ...], list[Tensor]] = {}
-    for weight in model.parameters():
+    for weight in weights:
         if not weight.is_meta:
             flat = weight.detach().view(-1) if weight.is_contiguous() else weight.detach().reshape(-1)
             some = flat[:: max(1, flat.numel() // SAMPLED)]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .batch import Batch
 from .condition import condition_of
+from .walk import modules_of, tensors_of
 
 BUDGET = 1 << 28  # bytes that are kept of one model
 
@@ -82,8 +83,9 @@ def state_of(model: nn.Module) -> State | None:
     None where that cannot be told: tensors made in inference mode do not count what is written to them, those on the
     meta device are brought by somebody, and a `forward` of the user's own may do anything.
     """
-    tensors = [*model.parameters(), *model.buffers()]
-    if any(tensor.is_inference() or tensor.is_meta for tensor in tensors) or any(map(_runs_otherwise, model.modules())):
+    modules = modules_of(model)
+    tensors = list(tensors_of(modules))
+    if any(tensor.is_inference() or tensor.is_meta for tensor in tensors) or any(map(_runs_otherwise, modules)):
         return None
     config: Any = getattr(model, "config", None)
     kernels = tuple(getattr(config, f"_{kind}_implementation", None) for kind in ("attn", "experts"))

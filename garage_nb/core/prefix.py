@@ -20,6 +20,7 @@ from .chain import Chain, Link
 from .kept import Kept, again, shelf_of, state_of
 from .sites import Site, Tap, Watch, Write
 from .skip import Answer
+from .walk import modules_of
 
 _PROVED: WeakKeyDictionary[nn.Module, dict[Hashable, bool]] = WeakKeyDictionary()
 
@@ -124,7 +125,7 @@ def _edits_before(chain: Chain, taps: Sequence[Tap]) -> Iterator[tuple[int, tupl
 
 def _watched(model: nn.Module) -> bool:
     """By hooks of others, but for those that transformers leaves behind for good, or by edits held in force."""
-    tables = (table for module in model.modules() for table in (module._forward_hooks, module._forward_pre_hooks))
+    tables = (table for module in modules_of(model) for table in (module._forward_hooks, module._forward_pre_hooks))
     hooks = (fn for table in tables for fn in list(table.values()))  # other threads may change them
     return not all(map(_is_recorder, hooks))
 

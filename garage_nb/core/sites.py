@@ -108,19 +108,18 @@ def tokens_first(site: Site, hidden: Tensor) -> Tensor:
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
     """The module at a raw path. UnknownPartError names the nearest paths."""
-    return modules_at(model, [path])[path]
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        names = filter(None, (name for name, _ in model.named_modules()))
+        raise UnknownPartError(
+            f"No module {path!r} in this {type(model).__name__}.", f"Nearest: {nearest(path, names)}."
+        ) from None
 
 
 def modules_at(model: nn.Module, paths: Iterable[str]) -> dict[str, nn.Module]:
-    """Path -> module for several, in one walk through the model."""
-    modules = dict(model.named_modules())
-    for path in (wanted := list(paths)):
-        if path not in modules:
-            raise UnknownPartError(
-                f"No module {path!r} in this {type(model).__name__}.",
-                f"Nearest: {nearest(path, filter(None, modules))}.",
-            )
-    return {path: modules[path] for path in wanted}
+    """Path -> module for several."""
+    return {path: module_at(model, path) for path in paths}
 
 
 def leaving(output: object) -> Tensor:

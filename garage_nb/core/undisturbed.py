@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from .attach import sweep
+from .walk import modules_of
 
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 
@@ -45,7 +46,7 @@ _OPEN: list[_Before] = []
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients; the thread's grad mode and every module's own train flag come back after."""
-    training = tuple(module for module in model.modules() if module.training)
+    training = tuple(module for module in modules_of(model) if module.training)
     before = _Before(threading.current_thread(), torch.is_grad_enabled(), training)
     _OPEN.append(before)
     try:
