@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP) --constraint constraints.txt
 PEERS := build/peers/.venv
+OLDEST := build/oldest/.venv
 
 .PHONY: demo lab test test-all bench bench-peers wheel clean
 
@@ -17,14 +18,16 @@ demo: $(VENV)/.lab
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab notebooks/01_quickstart.ipynb
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(OLDEST)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow"
+	$(OLDEST)/bin/python -m pytest -m "not slow" tests/magics
 
-test-all: $(VENV)/.test
+test-all: $(VENV)/.test $(OLDEST)/.made
 	$(BIN)/pytest
+	$(OLDEST)/bin/python -m pytest tests/magics
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
@@ -61,4 +64,14 @@ $(PEERS)/.made: pyproject.toml constraints.txt
 	@grep -E '^(torch|transformers)==' constraints.txt > build/peers/constraints.txt
 	@$(PEERS)/bin/python $(PIP) --constraint build/peers/constraints.txt torch
 	@$(PEERS)/bin/python $(PIP) --constraint build/peers/constraints.txt --editable ".[bench]"
+	@touch $@
+
+# The oldest IPython and ipykernel that are promised, before everything else of $(VENV).
+$(OLDEST)/.made: $(VENV)/.test constraints-oldest.txt
+	@$(BIN)/python -m venv $(OLDEST)
+	@grep -vE "^($$(sed -n 's/==.*//p' constraints-oldest.txt | paste -sd '|'))==" constraints.txt > build/oldest/constraints.txt
+	@$(OLDEST)/bin/python $(PIP) --constraint constraints-oldest.txt --constraint build/oldest/constraints.txt \
+		ipython ipykernel
+	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> "$$($(OLDEST)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
 	@touch $@

@@ -6,22 +6,30 @@ Each kind is also the nearest built-in, so `except ValueError` works for those w
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
+
+from .plain import one_line, shorten
+
+LONGEST = 400  # characters of a line: a prompt may be in it
 
 
 class GarageError(Exception):
-    """A failure that says what to do. `what` is the first line, `hint` the second."""
+    """A failure that says what to do. `what` is the first line, `hint` the second: one line each, whatever is in it."""
 
     def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+        self.what, self.hint = _line(what), _line(hint)
+        super().__init__(self.what)
+        self.whole = False
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.hint}" if self.hint else self.what
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython prints in place of a traceback; `%tb` still shows the whole one."""
+        """What IPython prints in place of a traceback: two lines, and all of it when asked again with `%tb`."""
+        if self.whole:
+            return "".join(traceback.format_exception(self)).splitlines()
+        self.whole = True
         lines = [f"{type(self).__name__}: {self.what}"]
         return [*lines, f"  {self.hint}"] if self.hint else lines
 
@@ -38,7 +46,7 @@ class PartsLeftOut(UserWarning):
     """A selector met parts that are n/a, and the rest was used."""
 
     def __init__(self, selector: str, names: list[str], reason: str) -> None:
-        super().__init__(f"{selector} leaves out {len(names)} that are n/a: {shortened(names)}. {reason}.")
+        super().__init__(_line(f"{selector} leaves out {len(names)} that are n/a: {shortened(names)}. {reason}."))
         self.names = names
 
 
@@ -89,3 +97,7 @@ def nearest(asked: str, known: Iterable[str], count: int = 3) -> str:
     names = list(known)
     near = difflib.get_close_matches(asked, names, n=count, cutoff=0.5)
     return ", ".join(near or names[:count])
+
+
+def _line(text: str) -> str:
+    return shorten(one_line(text), LONGEST)

@@ -7,9 +7,11 @@ reads plain Python signatures, answers with the bound call instead of running it
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
+from types import MethodType
 from typing import Any, TypeVar
 
 from .errors import InputError, nearest
@@ -17,15 +19,24 @@ from .errors import InputError, nearest
 Method = TypeVar("Method", bound=Callable[..., Any])
 HELP = ("-h", "--help")
 _MARK = "__garage_verb__"
+_PLAIN = re.compile(r"[\w.,*:/+][\w.,*:/+-]*|-[\d.]+")
 
 
 class Text(str):
     """A word that stood in quotes: never an option, whatever it begins with."""
 
 
+def quoted(text: str) -> str:
+    """The text as one word of a line; as it stands where it is one already."""
+    if _PLAIN.fullmatch(text):
+        return text
+    mark, other = ('"', "'") if not re.search(r'["\\]', text) else ("'", '"')
+    return mark + text.replace(mark, f"{mark}{other}{mark}{other}{mark}") + mark
+
+
 @dataclass(frozen=True)
 class Verb:
-    """One entry. A `session` verb changes what is on the lift; a `model` verb needs something there."""
+    """One entry. A `session` verb means something only while a session lasts; a `model` verb needs one on the lift."""
 
     name: str
     aliases: tuple[str, ...]
@@ -37,6 +48,16 @@ class Verb:
     @property
     def summary(self) -> str:
         return self.doc.split("\n")[0]
+
+    @property
+    def prompted(self) -> bool:
+        """Whether it reads a prompt."""
+        return "prompt" in self.signature.parameters
+
+    @property
+    def edits(self) -> bool:
+        """Whether it changes what is in force."""
+        return self.session and self.model
 
 
 def verb(*aliases: str, session: bool = False, model: bool = True) -> Callable[[Method], Method]:
@@ -52,8 +73,13 @@ def verb(*aliases: str, session: bool = False, model: bool = True) -> Callable[[
 
 def verbs_of(garage: type) -> dict[str, Verb]:
     """Every verb by name, in the order written; those of the classes it is made of come first."""
-    methods = {name: method for kind in reversed(garage.__mro__) for name, method in vars(kind).items()}
+    methods = {name: _function(found) for kind in reversed(garage.__mro__) for name, found in vars(kind).items()}
     return {name: getattr(method, _MARK) for name, method in methods.items() if hasattr(method, _MARK)}
+
+
+def _function(found: Any) -> Any:
+    """A verb without arguments may be a property."""
+    return found.fget if isinstance(found, property) else found
 
 
 def find(verbs: Mapping[str, Verb], name: str) -> Verb:
@@ -65,25 +91,43 @@ def find(verbs: Mapping[str, Verb], name: str) -> Verb:
     raise InputError(f"There is no verb {name!r}.", f"Nearest: {nearest(name, known)}. `help` lists all.")
 
 
-def call(garage: Any, words: Sequence[str]) -> Any:
+@dataclass(frozen=True)
+class Call:
+    """What a line says: a verb and its arguments, not yet made."""
+
+    verb: str
+    arguments: Mapping[str, Any]
+
+    def on(self, garage: Any) -> Any:
+        if isinstance(inspect.getattr_static(garage, self.verb), property):
+            return getattr(garage, self.verb)
+        return getattr(garage, self.verb)(**self.arguments)
+
+
+def call(garage: Any, words: Sequence[Any]) -> Any:
     """Run one line: the verb's name and its arguments, already split into words.
 
     A word may be a live object instead of text. Misspelt verbs and arguments are an InputError.
     """
+    return read(type(garage), words).on(garage)
+
+
+def read(garage: type, words: Sequence[Any], *, model: str = "") -> Call:
+    """What a line says to a Garage. `model` is what stands for the model in the usage that an InputError shows."""
     from cyclopts import CycloptsError
 
     if not words or _asks_help(words[0]):
-        return garage.help()
-    entry = find(verbs_of(type(garage)), str(words[0]))
+        return Call("help", {})
+    entry = find(verbs_of(garage), str(words[0]))
     if any(map(_asks_help, words)):
-        return garage.help(entry.name)
+        return Call("help", {"verb": entry.name})
     live = {f"@object-{place}@": word for place, word in enumerate(words) if not _spelt(word)}
     texts = [word if _spelt(word) else f"@object-{place}@" for place, word in enumerate(words)]
     try:
         _, bound, _ = _parser(garage, entry, live).parse_args(texts[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise _refusal(entry, error) from None
-    return getattr(garage, entry.name)(**{name: _object(live, value) for name, value in bound.arguments.items()})
+        raise _refusal(entry, error, model) from None
+    return Call(entry.name, {name: _object(live, value) for name, value in bound.arguments.items()})
 
 
 def _asks_help(word: Any) -> bool:
@@ -107,8 +151,8 @@ def _object(live: Mapping[str, Any], value: Any) -> Any:
     return live.get(value, value) if isinstance(value, str) else value
 
 
-def _parser(garage: Any, entry: Verb, live: Mapping[str, Any]) -> Any:
-    """A parser for one verb; `self` is bound, so the method's signature is the command's."""
+def _parser(garage: type, entry: Verb, live: Mapping[str, Any]) -> Any:
+    """A parser for one verb. `self` is bound, to no matter what, so the method's signature is the command's."""
     from cyclopts import App, Parameter, convert
 
     def read(kind: Any, tokens: Sequence[Any]) -> Any:
@@ -118,7 +162,7 @@ def _parser(garage: Any, entry: Verb, live: Mapping[str, Any]) -> Any:
 
     exact = Parameter(converter=read)
     app = App(name=entry.name, help_flags=[], version_flags=[], result_action="return_value", default_parameter=exact)
-    app.default(getattr(garage, entry.name))
+    app.default(MethodType(_function(inspect.getattr_static(garage, entry.name)), garage))
     return app
 
 
@@ -131,11 +175,11 @@ def _number(kind: type[int] | type[float], value: Any) -> float:
         raise ValueError(f"{value if isinstance(value, str) else type(value).__name__} is no {name}.") from None
 
 
-def _refusal(entry: Verb, error: Any) -> InputError:
+def _refusal(entry: Verb, error: Any, model: str) -> InputError:
     """The parser's complaint in the garage's words."""
     from cyclopts import MissingArgumentError, UnusedCliTokensError
 
-    how = f"Usage: {usage(entry)}"
+    how = f"Usage: {usage(entry, model)}"
     if isinstance(error, UnusedCliTokensError):
         left = " ".join(error.unused_tokens or ())
         return InputError(f"{entry.name} cannot use {left!r}.", f'Write "…" around a text with spaces. {how}')
@@ -144,9 +188,14 @@ def _refusal(entry: Verb, error: Any) -> InputError:
     return InputError(str(error).split("\n")[0], how)
 
 
-def usage(entry: Verb) -> str:
-    """`scale PART FACTOR`, `capture PROMPT [--layers all] [--keep]`: options with what they are when left out."""
-    return " ".join([entry.name, *map(_usage, list(entry.signature.parameters.values())[1:])])
+def usage(entry: Verb, model: str = "") -> str:
+    """`scale PART FACTOR`, `capture PROMPT [--layers all] [--keep]`: options with what they are when left out.
+
+    `model` stands for the one a command names: `garage capture MODEL PROMPT …`.
+    """
+    named = [model] if model and entry.model else []
+    start = f"garage {entry.name}" if model else entry.name
+    return " ".join([start, *named, *map(_usage, list(entry.signature.parameters.values())[1:])])
 
 
 def _usage(parameter: inspect.Parameter) -> str:

@@ -66,7 +66,7 @@ LIVE = {"@direction": DIRECTION, "@tanh": torch.tanh, "italy": ITALY}
 def test_a_line_puts_its_edit_in_force(garage: Garage, line: str) -> None:
     call(garage, [LIVE.get(word, word) for word in line.split()])
 
-    assert garage.recipe == Recipe((SAID[line](garage),))
+    assert garage.edits == Recipe((SAID[line](garage),))
 
 
 @pytest.mark.parametrize("line", [line for line in SAID if "@" not in line and "italy" not in line])
@@ -94,7 +94,7 @@ def test_snapshots_are_brought_to_their_own_places(garage: Garage) -> None:
 
     garage.patch("layer_0,layer_2", shots)
 
-    assert garage.recipe == Recipe(tuple(Patch(name, rows(garage, name)) for name in ("layer_0", "layer_2")))
+    assert garage.edits == Recipe(tuple(Patch(name, rows(garage, name)) for name in ("layer_0", "layer_2")))
     with pytest.raises(InputError, match="layer_1 was not captured"):
         garage.patch("layer_1", shots)
 
@@ -103,7 +103,7 @@ def test_a_reference_of_several_texts_leaves_padding_out(garage: Garage) -> None
     garage.ablate("ffn_2", "mean", reference=[ITALY, "The capital of"])
 
     both = torch.cat([rows(garage, "ffn_2"), rows(garage, "ffn_2", "The capital of")])
-    (edit,) = garage.recipe
+    (edit,) = garage.edits
     assert isinstance(edit, Ablate)
     torch.testing.assert_close(edit.reference, both.mean(dim=0), rtol=1e-5, atol=1e-5)
 
@@ -112,11 +112,11 @@ def test_experts_are_made_likelier_by_number_or_all_at_once(moe: Garage) -> None
     moe.reset()
     call(moe, ["bias", "gate_*", "-10", "--expert", "1,-1"])
     gates = [name for name in moe.spec.parts if name.startswith("gate")]
-    assert moe.recipe == Recipe(tuple(RouterBias(name, (0, -10, 0, -10)) for name in gates))
+    assert moe.edits == Recipe(tuple(RouterBias(name, (0, -10, 0, -10)) for name in gates))
 
     moe.reset()
     moe.bias("gate_0", torch.tensor([0.0, 1, 2, 3]))
-    assert moe.recipe == Recipe((RouterBias("gate_0", (0, 1, 2, 3)),))
+    assert moe.edits == Recipe((RouterBias("gate_0", (0, 1, 2, 3)),))
     assert moe.compare(prompt=FRANCE).divergence > 0  # type: ignore[union-attr]
 
 

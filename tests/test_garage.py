@@ -34,20 +34,20 @@ def test_an_empty_lift_says_what_to_load() -> None:
 @pytest.mark.parametrize("source", ["/no/such/folder", 3, torch.nn.Linear(2, 2), ""])
 def test_a_load_that_fails_leaves_the_former_model_and_recipe(garage: Garage, source: Any) -> None:
     garage.scale("layer_1", 0.5)
-    former, recipe = garage.model, garage.recipe
+    former, recipe = garage.model, garage.edits
 
     with pytest.raises(GarageError):
         garage.load(source)
 
     assert garage.model is former
-    assert garage.recipe is recipe
+    assert garage.edits is recipe
 
 
 def test_a_load_that_works_starts_with_an_empty_history(garage: Garage) -> None:
     garage.scale("layer_1", 0.5)
 
     assert garage.load(tiny("gpt2")) is garage
-    assert len(garage.recipe) == 0
+    assert len(garage.edits) == 0
     with pytest.raises(EditError, match="nothing to undo"):
         garage.undo()
 
@@ -68,10 +68,10 @@ def test_several_places_are_one_step_for_undo(garage: Garage) -> None:
     garage.scale("attention_*", 0)
     garage.add("layer_0", 1.5)
 
-    assert [edit.at for edit in garage.recipe] == ["attention_0", "attention_1", "attention_2", "layer_0"]
+    assert [edit.at for edit in garage.edits] == ["attention_0", "attention_1", "attention_2", "layer_0"]
     garage.undo()
     garage.undo()
-    assert len(garage.recipe) == 0
+    assert len(garage.edits) == 0
     assert len(garage.redo().recipe) == 3
 
 

@@ -67,7 +67,7 @@ def test_what_cannot_be_read_is_refused_in_two_lines(garage: Garage, case: str) 
 
     assert str(caught.value).count("\n") == 1
     assert "@object" not in str(caught.value)
-    assert len(garage.recipe) == 0
+    assert len(garage.edits) == 0
 
 
 @pytest.mark.parametrize("layers", ["-1", "0,-1", "attention_*"])
@@ -91,7 +91,7 @@ def test_live_objects_arrive_as_they_are(garage: Garage) -> None:
     call(garage, ["through", "layer_1", module])
     call(garage, ["scale", "layer_2", 0.25])
 
-    added, through, scaled = garage.recipe
+    added, through, scaled = garage.edits
     assert torch.equal(added.value, direction)
     assert through.module is module
     assert scaled.factor == 0.25

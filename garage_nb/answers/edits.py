@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..inject.recipe import History, Recipe
 from ..view.cards import Card
 from ..view.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
@@ -18,6 +22,14 @@ class InForce(Shown):
     @property
     def recipe(self) -> Recipe:
         return self.history.now
+
+    def frame(self) -> pd.DataFrame:
+        """One row an edit, in the order they act, counted from 1."""
+        import pandas as pd
+
+        rows = [(edit.verb, edit.at, str(edit.tokens), str(edit)) for edit in self.recipe]
+        order = pd.RangeIndex(1, len(rows) + 1, name="edit")
+        return pd.DataFrame(rows, index=order, columns=["verb", "part", "tokens", "said"])
 
     def picture(self) -> Card:
         if not len(self.recipe):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Int
@@ -26,6 +26,9 @@ from ..view.cards import Card
 from ..view.shown import Shown
 from .text import demand_finite, one_text
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 @dataclass(frozen=True, repr=False)
 class Generation(Shown):
@@ -38,6 +41,13 @@ class Generation(Shown):
     text: str
     untouched: str | None = None
     steps: Steps | None = None
+
+    def frame(self) -> pd.DataFrame:
+        """One row a text."""
+        import pandas as pd
+
+        said = {"as it is": self.text} if self.untouched is None else {"tuned": self.text, "untouched": self.untouched}
+        return pd.DataFrame({"text": list(said.values())}, index=pd.Index(list(said), name="run"))
 
     def picture(self) -> Card:
         if self.untouched is None:

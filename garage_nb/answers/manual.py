@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..verbs import Verb, usage
 from ..view.bars import Column, Table
 from ..view.cards import Card
 from ..view.shown import Picture, Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,6 +20,16 @@ class Manual(Shown):
 
     verbs: dict[str, Verb]
     asked: str = ""
+
+    def frame(self) -> pd.DataFrame:
+        """One row a verb; of one verb, one row an argument."""
+        import pandas as pd
+
+        if self.asked:
+            told = _arguments(self.verbs[self.asked].doc)
+            return pd.DataFrame({"meaning": list(told.values())}, index=pd.Index(list(told), name="argument"))
+        rows = [(entry.summary, usage(entry), ", ".join(entry.aliases)) for entry in self.verbs.values()]
+        return pd.DataFrame(rows, index=pd.Index(list(self.verbs), name="verb"), columns=["does", "usage", "aliases"])
 
     def picture(self) -> Picture:
         if not self.asked:

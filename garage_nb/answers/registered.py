@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
 from ..view.cards import Card
 from ..view.shown import Picture, Shown
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEASURES = ("family", "layers", "width", "heads", "vocabulary", "positions")
+
+
+def measures(spec: ModelSpec) -> tuple[str, int, int, int, int, int | None]:
+    """A model in six words and numbers, in the order of MEASURES."""
+    return spec.family.value, spec.num_layers, spec.hidden_dim, spec.num_heads, spec.vocab_size, spec.max_seq_len
+
 
 @dataclass(frozen=True, repr=False)
 class Registered(Shown):
     specs: tuple[ModelSpec, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """One row a model."""
+        import pandas as pd
+
+        names = pd.Index([spec.model_id for spec in self.specs], name="model")
+        frame = pd.DataFrame([measures(spec) for spec in self.specs], index=names, columns=list(MEASURES))
+        return frame.astype({"positions": "Int64"})
 
     def picture(self) -> Picture:
         if not self.specs:

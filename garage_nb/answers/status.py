@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.plan import Plan, planned
 from ..inject.recipe import Recipe
 from ..registry.part_spec import PartSpec
+from ..registry.portrait import frame_of
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
 from ..view.cards import Card
 from ..view.shown import Shown
+from .registered import Registered
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +32,15 @@ class Status(Shown):
     def plan(self) -> Plan:
         """What the next token costs under the recipe, once the first run has kept what comes before it."""
         return planned(self.spec.chain, self.recipe.taps(self.spec), logits=1)
+
+    def frame(self) -> pd.DataFrame:
+        """One row, as in the list of models, with what is loaded and how many edits are in force."""
+        names = ("model_type", "total_params", "dtype", "device")
+        return (
+            Registered((self.spec,))
+            .frame()
+            .assign(**{name: [self.info[name]] for name in names}, edits=len(self.recipe))
+        )
 
     def picture(self) -> Card:
         info, spec = self.info, self.spec
@@ -59,6 +73,10 @@ class Parts(Mapping[str, PartSpec], Shown):
     def __len__(self) -> int:
         return len(self.names)
 
+    def frame(self) -> pd.DataFrame:
+        """One row a part. `unavailable` says why a part is n/a."""
+        return frame_of(self).assign(changed=[name in self.changed for name in self.names])
+
     def picture(self) -> Table:
         parts = list(self.values())
         columns = [
@@ -68,7 +86,7 @@ class Parts(Mapping[str, PartSpec], Shown):
             Column("inside", [_inside(part) for part in parts]),
             Column("module", [part.module_path for part in parts]),
         ]
-        return Table(self.names, columns, caption=self.spec.model_id, changed=self.changed)
+        return Table(self.names, columns, title=self.spec.model_id, changed=self.changed)
 
 
 def _inside(part: PartSpec) -> str:

@@ -18,9 +18,11 @@ from ..errors import InputError
 from ..inject.edits import Scale
 from ..inject.recipe import Recipe
 from ..inject.sweep import swept
+from ..plain import shorten
 from ..registry.lift import Lifted
 from ..view.bars import Column, Table
-from ..view.shown import Shown
+from ..view.figure import Plot
+from ..view.shown import Drawn
 from .text import demand_finite, one_text
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN = 40  # rows of a table; the frame holds them all
+TARGET = 30  # characters
 MEASURES = ("probability", "divergence")
 
 
@@ -49,7 +52,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, repr=False)
-class Sweep(Shown):
+class Sweep(Drawn):
     """Outcomes in the order part, factor, tokens. `target` is the untouched model's likeliest token unless given."""
 
     prompt: str
@@ -64,7 +67,7 @@ class Sweep(Shown):
         frame: pd.DataFrame = pd.DataFrame([vars(one) for one in self.outcomes])
         return frame
 
-    def plot(self, measure: str = "probability", ax: Axes | None = None) -> Axes:
+    def plot(self, measure: str = "probability", ax: Axes | None = None) -> Plot:
         """One line for one part, else parts by factors, or by tokens where one factor was swept over them."""
         from ..view.plots import grid, line
 
@@ -72,12 +75,14 @@ class Sweep(Shown):
             raise InputError(f"A sweep has no {measure!r}.", f"There are: {', '.join(MEASURES)}.")
         values = [getattr(one, measure) for one in self.outcomes]
         parts = list(dict.fromkeys(one.part for one in self.outcomes))
-        across = [self._across(one) for one in self.outcomes[: len(self.outcomes) // len(parts)]]
+        names = [self._named(one) for one in self.outcomes[: len(self.outcomes) // len(parts)]]
         label = f"probability of {self.target!r}" if measure == "probability" else "KL from untouched, nats"
+        rows = [values[start : start + len(names)] for start in range(0, len(values), len(names))]
         if len(parts) == 1:
-            return line(across, values, label=label, ax=ax)
-        rows = [values[start : start + len(across)] for start in range(0, len(values), len(across))]
-        return grid(parts, across, rows, label, ax=ax)
+            drawn = line(names, values, label=label, across=f"{self._across} of {parts[0]}", ax=ax)
+        else:
+            drawn = grid(parts, names, rows, label, across=self._across, ax=ax)
+        return Plot(drawn, f"{label} by {self._across}, {len(self.outcomes)} variants", self.frame)
 
     def picture(self) -> Table:
         shown = self.outcomes[:SHOWN]
@@ -90,13 +95,19 @@ class Sweep(Shown):
         ]
         rest = len(self.outcomes) - len(shown)
         more = f" · {rest} more in .frame()" if rest else ""
-        caption = f"{self.prompt} …   untouched P({self.target!r}) = {self.untouched:.3f}{more}"
-        return Table([one.part for one in shown], columns, caption=caption)
+        caption = f"untouched {shorten(f'P({self.target!r})', TARGET)} = {self.untouched:.3f}{more}"
+        return Table([one.part for one in shown], columns, title=f"{self.prompt} …", caption=caption)
 
-    def _across(self, one: Outcome) -> str:
-        several = len({other.factor for other in self.outcomes}) > 1
-        spans = len({other.tokens for other in self.outcomes}) > 1
-        return " ".join([*([f"{one.factor:g}"] if several or not spans else []), *([_touched(one)] if spans else [])])
+    @property
+    def _across(self) -> str:
+        """What the variants of one part differ in."""
+        if len({one.tokens for one in self.outcomes}) == 1:
+            return "factor"
+        return "token scaled" if len({one.factor for one in self.outcomes}) == 1 else "factor and token scaled"
+
+    def _named(self, one: Outcome) -> str:
+        factor = [f"{one.factor:g}"] if "factor" in self._across else []
+        return " ".join([*factor, *([_touched(one)] if "token" in self._across else [])])
 
 
 def sweep(

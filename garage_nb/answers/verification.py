@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,6 +15,9 @@ from ..registry.lift import Lifted
 from ..registry.part_spec import PartType
 from ..view.cards import Card
 from ..view.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ASPECTS = ("hooks", "weights", "train flags", "logits")
 
@@ -31,6 +35,13 @@ class Verification(Shown):
 
     def __bool__(self) -> bool:
         return self.ok
+
+    def frame(self) -> pd.DataFrame:
+        """One row a check: whether all is the same, and what was found where it is not."""
+        import pandas as pd
+
+        rows = [(not found, found) for found in self.findings.values()]
+        return pd.DataFrame(rows, index=pd.Index(list(self.findings), name="check"), columns=["same", "found"])
 
     def picture(self) -> Card:
         facts = {check: f"✗ {found}" if found else "✓ same" for check, found in self.findings.items()}

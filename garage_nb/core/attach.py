@@ -56,9 +56,9 @@ class Attached(Owner):
             self._parts += [CancelDoor(self, block, cancel) for block in _blocks(model)]
         self._handles: list[Any] = []
 
-    def hold(self, *, thread: bool = False, statement: Callable[[], object] | None = None) -> None:
+    def hold(self, **how: Any) -> None:
         """Stay in force until `close()`, from one pass to the next; the rest as `begin` takes it."""
-        self._set(hold=True, thread=thread, statement=statement)
+        self._set(hold=True, **how)
 
     def __enter__(self) -> Attached:
         self._set()

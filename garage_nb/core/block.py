@@ -35,7 +35,9 @@ class Block:
 
     __exit__ = _Exit()
 
-    def __init__(self) -> None:
+    def __init__(self, *, aside: bool = False) -> None:
+        """`aside`: not in runs of our own, only where somebody calls the model."""
+        self._aside = aside
         self._open: dict[str, Attached] = {}
         self._in_block = False
         self._statement: Any = _no_statement
@@ -51,7 +53,7 @@ class Block:
         """In force in the context of the block; without one, in the thread that asks."""
         self._open[name] = attached
         statement = self._statement if self._statement() is not None else None
-        attached.hold(thread=not self._in_block, statement=statement)
+        attached.hold(thread=not self._in_block, aside=self._aside, statement=statement)
 
     def remove_all(self) -> None:
         with ExitStack() as stack:  # every one is closed even if an earlier one raises

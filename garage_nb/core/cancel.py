@@ -1,4 +1,7 @@
-"""Cancel: a run stops between two blocks when another thread, or a button, asks it to."""
+"""Cancel: a run stops between two blocks when another thread, or a button, asks it to.
+
+Whoever starts a run may bring a Cancel with `cancellable`; a run that is under way on a model is found by the model.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from weakref import WeakKeyDictionary
+
+from torch import nn
 
 from ..errors import CancelledError
 
 
 class Cancel:
-    """Asked for once, for good."""
+    """Asked for once, for good. One `within` another is asked for when that is."""
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    def __init__(self, within: Cancel | None = None) -> None:
+        self._event, self._within = threading.Event(), within
 
     def ask(self) -> None:
         self._event.set()
 
     @property
     def asked(self) -> bool:
-        return self._event.is_set()
+        return self._event.is_set() or (self._within is not None and self._within.asked)
 
     def demand_not_asked(self) -> None:
         """CancelledError once it has been asked for."""
@@ -46,3 +52,30 @@ def cancellable(cancel: Cancel | None = None) -> Iterator[Cancel]:
         yield mine
     finally:
         _CANCEL.set(before)
+
+
+_UNDER_WAY: WeakKeyDictionary[nn.Module, Cancel] = WeakKeyDictionary()
+
+
+@contextmanager
+def stoppable(model: nn.Module) -> Iterator[Cancel]:
+    """While the block stands, `stop(model)` from any thread ends the run. Only for whoever holds the model's lock."""
+    mine = Cancel(cancel_in_force())
+    _UNDER_WAY[model] = mine
+    try:
+        yield mine
+    finally:
+        _UNDER_WAY.pop(model, None)
+
+
+def stop(model: nn.Module) -> bool:
+    """Ask the run under way on a model to end before its next block; False when there is none to ask."""
+    under_way = _UNDER_WAY.get(model)
+    if under_way is not None:
+        under_way.ask()
+    return under_way is not None
+
+
+def cancel_of(model: nn.Module) -> Cancel | None:
+    """Of the run under way on a model."""
+    return _UNDER_WAY.get(model)

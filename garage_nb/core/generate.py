@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import torch
 from jaxtyping import Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import InputError
-from .attach import Attached
 from .batch import Batch, probe
 from .cancel import Cancel, cancellable
 from .chain import Chain
-from .kept import Kept
-from .prefix import answers_for, keys_values, prefix_of, proved_for, recorded
+from .prefix import prefix_of, proved_for, proves
 from .run import NO_CHAIN, attached_for, own_run, under_way
 from .sites import Tap
 
@@ -103,24 +100,14 @@ def _given(batch: Batch) -> dict[str, Tensor]:
     return {name: value for name, value in batch.inputs().items() if name != "position_ids"}
 
 
-def _proved(model: nn.Module, chain: Chain, first: int) -> bool:
-    return proved_for(model, ("cached", first), partial(_proves, model, chain, first))
-
-
-def _proves(model: Any, chain: Chain, first: int) -> bool:
-    """Whether a short prompt is gone on from with the same bits when the blocks before `first` answer for it."""
-    short, recorder = probe(model), recorded(chain, first)
+def _proved(model: Any, chain: Chain, first: int) -> bool:
+    short = probe(model)
     batch = replace(short, input_ids=short.input_ids.roll(4))  # 0 is often padding: at an end it draws a warning
     options = {"max_new_tokens": 2, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
-    run = partial(model.generate, **_given(batch), **options, eos_token_id=None, pad_token_id=0)
-    try:
-        with Attached(model, recorder.taps()) as attached:
-            whole = under_way(model, run)
-        pairs = keys_values(attached.standing.cache or whole.past_key_values, chain, first, batch.input_ids.shape[1])
-        kept = Kept((), batch, (), recorder.outputs, first, pairs or ())
-        with Attached(model, (), answers=answers_for(chain, kept)):
-            again = under_way(model, run)
-    except Exception:  # whatever a model raises that is not called as it expects: nothing of it can be left out
-        return False
-    pairs_of_logits = zip(whole.logits, again.logits, strict=True)
-    return pairs is not None and all(torch.equal(a, b) for a, b in pairs_of_logits)
+    go_on = partial(model.generate, **_given(batch), **options, eos_token_id=None, pad_token_id=0)
+
+    def run() -> tuple[Sequence[Tensor], Any]:
+        whole = under_way(model, go_on)
+        return whole.logits, whole.past_key_values
+
+    return proved_for(model, ("cached", first), partial(proves, model, chain, first, batch, run))

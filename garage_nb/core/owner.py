@@ -8,14 +8,17 @@ is started with `copy_context().run`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
+from . import eager
 from .ledger import Ledger
 from .sites import Site
 from .standing import Standing
 
 _HERE: ContextVar[tuple[Owner, ...]] = ContextVar("garage_nb_owners", default=())
+_OWN_RUN: ContextVar[bool] = ContextVar("garage_nb_own_run", default=False)
 
 
 class Owner:
@@ -28,26 +31,38 @@ class Owner:
         self._ledger = Ledger()
         self._after = after
         self._began_in: threading.Thread | None = None
-        self._open = self._held = self._everywhere = False
+        self._open = self._held = self._everywhere = self._aside = False
         self._statement: Callable[[], object] | None = None
 
-    def begin(self, *, hold: bool = False, thread: bool = False, statement: Callable[[], object] | None = None) -> None:
-        """`hold`: from one pass to the next, until `end`. `thread`: in every context of this thread.
+    def begin(
+        self,
+        *,
+        hold: bool = False,
+        thread: bool = False,
+        aside: bool = False,
+        statement: Callable[[], object] | None = None,
+    ) -> None:
+        """`hold`: from one pass to the next, until `end`. `thread`: in every context of this thread. `aside`: not in
+        runs of our own, only where somebody calls the model.
 
         `statement` answers None once the `with` statement that is to end this is gone.
         """
-        self._statement = statement
+        self._statement, self._aside = statement, aside
         self._began_in = threading.current_thread()  # not its ident, which a later thread may be given again
         self._held, self._everywhere, self._open = hold, thread, True
         _HERE.set((*_open_here(), self))
+        if hold:
+            eager.hold(self)
 
     def end(self) -> None:
         self._open = False
+        eager.let_go(self)
         _HERE.set(_open_here())
 
     @property
     def acting(self) -> bool:
-        return self._open and not self._left and (self in _HERE.get() or (self._everywhere and self._in_thread))
+        here = self in _HERE.get() or (self._everywhere and self._in_thread)
+        return self._open and not self._left and here and not (self._aside and _OWN_RUN.get())
 
     @property
     def ledger(self) -> Ledger | None:
@@ -72,6 +87,17 @@ class Owner:
         self.fired.update(sites)
         if self._after is not None:
             self._after()
+
+
+@contextmanager
+def own_run_here() -> Iterator[None]:
+    """While a run of ours lasts, in its context."""
+    before = _OWN_RUN.get()
+    _OWN_RUN.set(True)
+    try:
+        yield
+    finally:
+        _OWN_RUN.set(before)
 
 
 def _open_here() -> tuple[Owner, ...]:

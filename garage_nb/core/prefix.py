@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 
-from .attach import Answers
+from .attach import Answers, Attached
 from .batch import Batch
 from .chain import Chain, Link
 from .kept import Kept, again, shelf_of, state_of
@@ -99,6 +100,27 @@ def answers_for(chain: Chain, kept: Kept) -> Answers:
 def recorded(chain: Chain, first: int) -> Recorder:
     """What to attach so that the blocks before `first` need not run again."""
     return Recorder(chain, first)
+
+
+def proves(
+    model: nn.Module, chain: Chain, first: int, batch: Batch, run: Callable[[], tuple[Sequence[Tensor], Any]]
+) -> bool:
+    """Whether a run over a short prompt gives the same bits with the blocks before `first` left out.
+
+    `run` answers with what is compared, and the cache it filled, None for one that fills none.
+    """
+    recorder = recorded(chain, first)
+    try:
+        with Attached(model, recorder.taps()) as attached:
+            whole, cache = run()
+        filled = attached.standing.cache or cache
+        pairs = () if filled is None else keys_values(filled, chain, first, batch.input_ids.shape[1])
+        kept = Kept((), batch, (), recorder.outputs, first, pairs or ())
+        with Attached(model, (), answers=answers_for(chain, kept)):
+            again, _ = run()
+    except Exception:  # whatever a model raises that is not called as it expects: nothing of it can be left out
+        return False
+    return pairs is not None and all(torch.equal(a, b) for a, b in zip(whole, again, strict=True))
 
 
 def proved_for(model: nn.Module, what: Hashable, prove: Callable[[], bool]) -> bool:

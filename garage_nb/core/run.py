@@ -5,19 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import HookError
 from .attach import Attached, demand_fired
 from .batch import Batch, probe
 from .calling import answer, asked
-from .cancel import cancel_in_force
+from .cancel import cancel_of, stoppable
 from .chain import Chain
-from .kept import Kept
-from .prefix import Prefix, answers_for, prefix_of, proved_for, recorded
+from .owner import own_run_here
+from .prefix import Prefix, prefix_of, proved_for, proves
 from .sites import Read, Site, Tap
 from .standing import Prompts
 from .undisturbed import lock_of, recover, undisturbed
@@ -48,7 +48,7 @@ def read(model: nn.Module, batch: Batch, taps: Iterable[Tap], *, chain: Chain = 
 
 def watched(model: nn.Module, batch: Batch, taps: Iterable[Tap], recorder: AbstractContextManager[Any]) -> None:
     """One whole pass with `taps` in force, inside `recorder`."""
-    with own_run(model), Attached(model, taps), recorder:
+    with own_run(model), Attached(model, taps, cancel=cancel_of(model)), recorder:
         _call(model, batch)
 
 
@@ -87,27 +87,19 @@ def attached_for(
     """The taps of one run of ours, which knows its prompts and can be cancelled."""
     whole = batch.repeated(rows)
     prompts = Prompts(whole.attention_mask, whole.padding is not None)
-    answers, cancel = prefix.answers, cancel_in_force()
+    answers, cancel = prefix.answers, cancel_of(model)
     return Attached(model, [*taps, *prefix.taps], prompts=prompts, answers=answers, rows=rows, cancel=cancel, **options)
 
 
 def _prefix(model: nn.Module, batch: Batch, taps: list[Tap], chain: Chain) -> Prefix:
-    return prefix_of(
-        model, batch, taps, chain, lambda first: proved_for(model, first, lambda: _proves(model, chain, first))
+    return prefix_of(model, batch, taps, chain, partial(_proved, model, chain))
+
+
+def _proved(model: nn.Module, chain: Chain, first: int) -> bool:
+    short = probe(model)
+    return proved_for(
+        model, first, lambda: proves(model, chain, first, short, lambda: ([answer(_call(model, short))], None))
     )
-
-
-def _proves(model: nn.Module, chain: Chain, first: int) -> bool:
-    """Whether a short prompt gets the same bits with the blocks before `first` left out."""
-    batch, recorder = probe(model), recorded(chain, first)
-    try:
-        with Attached(model, recorder.taps()):
-            whole = answer(_call(model, batch))
-        kept = Kept((), batch, (), recorder.outputs, first)
-        with Attached(model, (), answers=answers_for(chain, kept)):
-            return torch.equal(answer(_call(model, batch)), whole)
-    except Exception:  # whatever a block raises that is not called as it expects: it cannot be left out
-        return False
 
 
 def _record(model: nn.Module, batch: Batch, prefix: Prefix, taps: Iterable[Tap]) -> None:
@@ -129,7 +121,7 @@ def own_run(model: nn.Module) -> Iterator[None]:
     with lock_of(model):
         _demand_no_other_pass(model)
         recover(model)
-        with undisturbed(model):
+        with undisturbed(model), own_run_here(), stoppable(model):
             yield
 
 

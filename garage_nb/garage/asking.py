@@ -23,7 +23,7 @@ class Asking(Session):
         self,
         prompt: str,
         *,
-        tokens: int = 20,
+        tokens: int | None = None,
         temperature: float = 0.0,
         seed: int = 0,
         layers: Layers | None = None,
@@ -32,17 +32,17 @@ class Asking(Session):
 
         Args:
             prompt: the text to go on from
-            tokens: how many new tokens at most
+            tokens: how many new tokens at most; as config says when left out
             temperature: 0 takes the likeliest token each time; above 0 draws, by the seed
             seed: for drawing; torch's own random numbers stay as they are
             layers: read these parts at every step, as for capture; they are in the answer's .steps
         """
         parts = () if layers is None else self.spec.usable(layers)
-        return go_on(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed), parts)
+        return go_on(self.lifted, prompt, self.edits, self._sampling(tokens, temperature, seed), parts)
 
-    def stream(self, prompt: str, *, tokens: int = 20, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+    def stream(self, prompt: str, *, tokens: int | None = None, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
         """The continuation under the recipe in force, piece by piece as it is written: `for piece in g.stream(…)`."""
-        return pieces(self.lifted, prompt, self.recipe, Sampling(tokens, temperature, seed))
+        return pieces(self.lifted, prompt, self.edits, self._sampling(tokens, temperature, seed))
 
     @verb()
     def sweep(
@@ -64,7 +64,7 @@ class Asking(Session):
             target: whose probability is followed; the untouched model's likeliest when left out
         """
         names = self.spec.usable(parts)
-        return sweep(self.lifted, prompt, self.recipe, names, numbers(factors), tokens, target)
+        return sweep(self.lifted, prompt, self.edits, names, numbers(factors), tokens, target)
 
     @verb(model=False)
     def compare(self, a: Any = None, b: Any = None, *, prompt: str | None = None) -> Comparison | Compatibility:
@@ -80,7 +80,10 @@ class Asking(Session):
         if a is not None and b is None and not self.loaded:
             raise InputError("One model alone cannot be compared.", "Name a second one, or put one on the lift first.")
         if a is None:
-            return tuned_and_untouched(self.lifted, str(prompt), self.recipe)
-        mine, recipe = (self.lifted, self.recipe) if b is None else (lift(a), Recipe())
+            return tuned_and_untouched(self.lifted, str(prompt), self.edits)
+        mine, recipe = (self.lifted, self.edits) if b is None else (lift(a), Recipe())
         guest = lift(a if b is None else b)
         return compare(mine.spec, guest.spec) if prompt is None else two_models(mine, guest, prompt, recipe)
+
+    def _sampling(self, tokens: int | None, temperature: float, seed: int) -> Sampling:
+        return Sampling(self.settings.tokens if tokens is None else tokens, temperature, seed)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..answers.brought import amounts, brought
 from ..answers.edits import InForce
+from ..answers.recipe import Written
 from ..core.tokens import Tokens
+from ..errors import InputError
 from ..inject.ablate import Ablate
 from ..inject.edit import Edit
 from ..inject.edits import Add, Noise, Scale, Steer, Through, number_or_direction
@@ -18,8 +20,11 @@ from ..inject.mask import Mask
 from ..inject.patch import Patch
 from ..inject.recipe import Recipe
 from ..inject.router import RouterBias
-from ..verbs import verb
+from ..verbs import verb, verbs_of
 from .session import Layers, Session
+
+S = TypeVar("S", bound="Editing")
+_RECIPE_USAGE = "Write: recipe, recipe save tuned.json, recipe apply tuned.json"
 
 
 class Editing(Session):
@@ -131,7 +136,7 @@ class Editing(Session):
             part, lambda name: RouterBias(name, amounts(self.spec, name, amount, expert), tokens=Tokens(str(tokens)))
         )
 
-    @verb(session=True)
+    @verb("inject", session=True)
     def through(self, part: Layers, module: Any, *, tokens: str = "all") -> InForce:
         """Pass what leaves a part through a module or function of your own.
 
@@ -157,21 +162,57 @@ class Editing(Session):
     @verb(session=True)
     def reset(self) -> InForce:
         """Take every change back; undo brings them again."""
-        if len(self.recipe):
+        if len(self.edits):
             self.history = self.history.to(Recipe())
         return InForce(self.history)
 
+    @verb(session=True)
+    def recipe(self, action: Literal["show", "save", "apply"] = "show", file: str | None = None) -> Written:
+        """Show the changes as lines to type, save them, or put saved ones in force.
+
+        Args:
+            action: show, save or apply; applying takes the place of what is in force, and undo brings that back
+            file: a .json file, or a folder; tensors are kept beside it
+        """
+        if (action == "show") != (file is None):
+            raise InputError(f"recipe {action} {'needs' if file is None else 'takes no'} FILE.", _RECIPE_USAGE)
+        if action == "save":
+            return Written(self.edits, verbs_of(type(self)), self.edits.save(str(file)))
+        if action == "apply":
+            self._to(Recipe.load(str(file)))
+        return Written(self.edits, verbs_of(type(self)))
+
     @contextmanager
     def in_force(self) -> Iterator[LayerInjector]:
-        """The recipe in force for your own calls of the model: `with garage.in_force(): model(**inputs)`."""
-        with LayerInjector(self.model) as injector:
-            for edit in self.recipe:
+        """The recipe in force for your own calls of the model: `with garage.in_force(): model(**inputs)`.
+
+        Verbs in the block apply the recipe as ever, and what they show untouched is.
+        """
+        with LayerInjector(self.model, aside=True) as injector:
+            for edit in self.edits:
                 injector.add(edit)
             yield injector
 
+    @contextmanager
+    def trial(self: S, change: Callable[[S], object]) -> Iterator[S]:
+        """Make a change, put the recipe in force for your own calls, and take all of it back when the block ends.
+
+        `with garage.trial(lambda g: g.scale("layer_3", 0.5)): model(**inputs)`
+        """
+        before, lifted = self.history, self._lifted
+        try:
+            change(self)
+            with self.in_force():
+                yield self
+        finally:
+            if self._lifted is lifted:
+                self.history = before
+
     def _each(self, part: Layers, edit: Callable[[str], Edit]) -> InForce:
         """Several places chosen at once are one step for undo."""
-        recipe = Recipe((*self.recipe.edits, *map(edit, self.spec.usable(part))))
+        self._to(Recipe((*self.edits.edits, *map(edit, self.spec.usable(part)))))
+        return InForce(self.history)
+
+    def _to(self, recipe: Recipe) -> None:
         recipe.taps(self.spec)  # a place that cannot be edited is refused here, with nothing changed
         self.history = self.history.to(recipe)
-        return InForce(self.history)

@@ -6,22 +6,17 @@ A verb answers with a value and prints nothing. `%garage capture "Hi" --layers 0
 
 from __future__ import annotations
 
-from typing import Literal
-
 from ..answers.manual import Manual
-from ..answers.registered import Registered
-from ..answers.verification import Verification, verify
 from ..extract.part import ExtractedPart
 from ..extract.pytorch import PyTorchExtractor
-from ..registry.lift import lift
-from ..registry.models import ModelRegistry
 from ..verbs import find, verb, verbs_of
 from .asking import Asking
 from .editing import Editing
 from .reading import Reading
+from .tending import Tending
 
 
-class Garage(Asking, Editing, Reading):
+class Garage(Tending, Asking, Editing, Reading):
     """One model at a time. The model is never wrapped or changed: edits are in force only while a run lasts."""
 
     @verb()
@@ -33,25 +28,6 @@ class Garage(Asking, Editing, Reading):
             layer: which layer, when the type alone does not say
         """
         return PyTorchExtractor(self.model).extract_component(component, layer)
-
-    @verb()
-    def verify(self) -> Verification:
-        """Prove that the model is as it came, bit for bit."""
-        return verify(self.lifted)
-
-    @verb(model=False)
-    def registry(self, action: Literal["list", "add"] = "list", model: str | None = None) -> Registered:
-        """List the models whose parts are catalogued on this machine, or add one.
-
-        Args:
-            action: list or add
-            model: which one to add, as load takes it; the one on the lift when left out
-        """
-        registry = ModelRegistry()
-        if action == "add":
-            owner = self.lifted if model is None else lift(model)
-            registry.register(owner.spec.model_id, owner.model, owner.tokenizer)
-        return Registered(tuple(registry.get_spec(name) for name in registry.list_models()))
 
     @verb(model=False)
     def help(self, verb: str = "") -> Manual:

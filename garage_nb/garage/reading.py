@@ -6,7 +6,6 @@ from functools import partial
 
 from ..answers.status import Parts
 from ..core.batch import Prompt
-from ..core.stats import TAU
 from ..registry.report import Report
 from ..snapshot.capture import SnapshotCapture
 from ..snapshot.snapshots import Snapshots
@@ -24,7 +23,7 @@ class Reading(Session):
             select: which: attention_*, 0,3,-1, layer_2; every part when left out
         """
         names = tuple(self.spec.parts) if select is None else tuple(self.spec.select(select))
-        return Parts(self.spec, names, frozenset(self.recipe.places(self.spec)))
+        return Parts(self.spec, names, frozenset(self.edits.places(self.spec)))
 
     @verb()
     def report(self) -> Report:
@@ -32,17 +31,17 @@ class Reading(Session):
         return self.spec.report()
 
     @verb("analyze")
-    def capture(self, prompt: Prompt, *, layers: Layers = "all", keep: bool = False, tau: float = TAU) -> Snapshots:
+    def capture(self, prompt: Prompt, *, layers: Layers = "all", keep: bool = False, tau: float | None = None) -> Snapshots:
         """Read parts in one pass: a table of statistics.
 
         Args:
             prompt: the text the model reads
             layers: which parts: 0,3,-1 or attention_* or ffn_2.neurons; every layer when left out
             keep: keep the hidden states too
-            tau: the sparsity threshold, in standard deviations
+            tau: the sparsity threshold, in standard deviations; as config says when left out
         """
         camera = SnapshotCapture(self.model, self.tokenizer)
-        return camera.run(prompt, layers, under=self.recipe.taps(self.spec), keep=keep, tau=tau)
+        return camera.run(prompt, layers, under=self.edits.taps(self.spec), keep=keep, tau=self._tau(tau))
 
     @verb()
     def plot(
@@ -51,7 +50,7 @@ class Reading(Session):
         *,
         statistic: str = "sparsity",
         layers: Layers = "all",
-        tau: float = TAU,
+        tau: float | None = None,
         save: str | None = None,
     ) -> Plot:
         """Draw one statistic along the parts; with edits in force, the untouched model beside it.
@@ -60,15 +59,18 @@ class Reading(Session):
             prompt: the text the model reads
             statistic: mean, std, norm, sparsity, entropy, kurtosis, effective_dimension …
             layers: which parts, as for capture
-            tau: the sparsity threshold, in standard deviations
+            tau: the sparsity threshold, in standard deviations; as config says when left out
             save: a png, svg or pdf file to write the picture to
         """
         from ..snapshot.drawing import draw
 
         camera = SnapshotCapture(self.model, self.tokenizer)
-        seen = partial(camera.run, prompt, layers, tau=tau, statistics=statistic)
-        tuned = seen(under=self.recipe.taps(self.spec)) if len(self.recipe) else None
+        seen = partial(camera.run, prompt, layers, tau=self._tau(tau), statistics=statistic)
+        tuned = seen(under=self.edits.taps(self.spec)) if len(self.edits) else None
         picture = draw(seen(), statistic, tuned)
         if save is not None:
             picture.save(save)
         return picture
+
+    def _tau(self, given: float | None) -> float:
+        return self.settings.tau if given is None else given

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..answers.registered import Registered
+from ..answers.settings import Settings
 from ..answers.status import Status
+from ..doctor.page import Ping
 from ..errors import GarageError
 from ..inject.recipe import History, Recipe
 from ..registry.lift import Lifted, lift
@@ -13,6 +16,9 @@ from ..registry.specs import ModelSpec
 from ..verbs import verb
 from ..view.cards import Card
 from ..view.shown import Picture, Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Layers = str | int | Iterable[str | int]
 S = TypeVar("S", bound="Session")
@@ -23,7 +29,8 @@ class Session(Shown):
 
     def __init__(self, source: Any = None, *, tokenizer: Any = None, **options: Any) -> None:
         """`source` as `load` takes it: an embedded name, a folder, a hub id or a live model. Empty when None."""
-        self.history = History()
+        self.history, self.settings = History(), Settings()
+        self.ping: Ping | None = None
         self._lifted: Lifted | None = None
         if source is not None:
             self.load(source, tokenizer=tokenizer, **options)
@@ -47,17 +54,23 @@ class Session(Shown):
         return self.lifted.tokenizer
 
     @property
+    @verb()
     def spec(self) -> ModelSpec:
+        """Show what is known of the model as a whole; `parts` lists its parts."""
         return self.lifted.spec
 
     def picture(self) -> Picture:
         return self.status().picture() if self.loaded else Card("The lift is empty.", note="Try: load showroom")
 
+    def frame(self) -> pd.DataFrame:
+        """One row for the model on the lift; none where there is none."""
+        return self.status().frame() if self.loaded else Registered(()).frame()
+
     @property
-    def recipe(self) -> Recipe:
+    def edits(self) -> Recipe:
         return self.history.now
 
-    @verb(session=True, model=False)
+    @verb("open", session=True, model=False)
     def load(
         self: S,
         source: Any = "showroom",
@@ -83,7 +96,7 @@ class Session(Shown):
         self.history = History()
         return self
 
-    @verb("open")
+    @verb()
     def status(self) -> Status:
         """Show what is on the lift and what is in force."""
-        return Status(self.lifted.info, self.spec, self.recipe)
+        return Status(self.lifted.info, self.spec, self.edits)

@@ -24,8 +24,9 @@ class LayerInjector(Block):
     when it is started with `copy_context().run`; without a block, in the thread that made them.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
+    def __init__(self, model: nn.Module, *, aside: bool = False) -> None:
+        """`aside`: in force only where you call the model, not where the garage runs it."""
+        super().__init__(aside=aside)
         self.model = model
         self.spec = spec_of(model)
 

@@ -1,34 +1,39 @@
-"""%garage: one line magic over the table of verbs. `x = %garage capture "Hi"` is `x = garage.capture("Hi")`."""
+"""%garage and %%garage over the table of verbs. `x = %garage capture "Hi"` is `x = garage.capture("Hi")`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from .words import words
+from ..errors import InputError
+from .body import run_body
+from .failing import let_go
+from .options import Options, taken
+from .words import filled, silenced, words
 
 
 @magics_class
 class GarageMagics(Magics):
     """Holds the notebook's one Garage; everything else is the engine's."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, garage: Any = None) -> None:
         super().__init__(shell=shell)
-        self._garage: Any = None
+        self.made = garage
+        self._cell = ""
 
     @property
     def garage(self) -> Any:
         """Made on first use: making it imports torch."""
-        if self._garage is None:
+        if self.made is None:
             from ..garage import Garage
 
-            self._garage = Garage()
-        return self._garage
+            self.made = Garage()
+        return self.made
 
-    @line_magic("garage")  # type: ignore[arg-type]
+    @line_cell_magic("garage")  # type: ignore[arg-type]
     @no_var_expand
-    def line(self, line: str) -> Any:
+    def line(self, line: str, cell: str | None = None) -> Any:
         """Open the hood on a model. `%garage help` lists the verbs, `%garage help scale` explains one.
 
             %garage load showroom
@@ -38,16 +43,59 @@ class GarageMagics(Magics):
             %garage add layer_3 @direction
 
         Each line is a method of `garage_nb.Garage` and gives what it returns: `garage.scale("layer_3", 0.5)`.
-        `{name}` puts the text of a variable in, `@name` the object itself.
-        """
-        from ..verbs import call
+        `{name}` and `$name` put the text of a variable in, `@name` the object itself; in quotes nothing is read.
 
-        assert self.shell is not None
-        return call(self.garage, words(line, self.shell.user_ns))
+        A cell under `%%garage scale layer_3 0.5` runs with that in force, for your own calls of the model too, and
+        it is taken back at the end. A cell under `%%garage capture` is the prompt.
+
+        On every line: `--as name` keeps the answer in a variable, `--debug` shows an error whole. On a cell that is a
+        prompt: `--fmt` puts variables in for `{name}`.
+        """
+        __tracebackhide__ = True
+        shell: Any = self.shell
+        options, spelt = taken(words(line, shell.user_ns))
+        answer = self._called(spelt, options) if cell is None else self._over(cell, spelt, options)
+        if options.name is not None:
+            shell.push({options.name: answer})
+        shown = options.name is None and not (silenced(line) and _is_last(line, self._cell))
+        return answer if shown else None
+
+    def before_cell(self, info: Any) -> None:
+        self._cell = info.raw_cell
 
     def after_cell(self, result: Any = None) -> None:
         """Take down what an interrupt in the wrong microsecond may have left on the model."""
-        if self._garage is not None and self._garage.loaded:
+        if self.made is not None and self.made.loaded:
             from ..core.undisturbed import recover
 
-            recover(self._garage.model)
+            recover(self.made.model)
+
+    def _called(self, spelt: list[Any], options: Options) -> Any:
+        from ..verbs import call
+
+        with let_go(whole=options.debug):
+            return call(self.garage, spelt)
+
+    def _over(self, cell: str, spelt: list[Any], options: Options) -> Any:
+        """A cell is the prompt of a verb that reads one, and runs under one that changes something."""
+        from ..verbs import Text, find, verbs_of
+
+        __tracebackhide__ = True
+        shell: Any = self.shell
+        if not cell.strip():
+            raise InputError("There is nothing in the cell.", "Write below the %%garage line, or use %garage.")
+        entry = find(verbs_of(type(self.garage)), str(spelt[0])) if spelt else None
+        if entry is not None and entry.prompted:
+            prompt = cell.removesuffix("\n")
+            text = filled(prompt, shell.user_ns) if options.fmt else prompt
+            return self._called([*spelt, "--prompt", Text(text)], options)
+        if entry is not None and not entry.edits:
+            raise InputError(f"{entry.name} has no use for a cell.", f"Write %garage {entry.name} …, on one line.")
+        with self.garage.trial(lambda garage: self._called(spelt, options) if spelt else None):
+            return run_body(shell, cell)
+
+
+def _is_last(line: str, cell: str) -> bool:
+    """Whether the cell ends in this line, its answer given to nobody: IPython looks for a `;` in Python alone."""
+    lines = cell.strip().split("\n")
+    return lines[0].startswith("%%garage") or " ".join(lines[-1].split()) == " ".join(["%garage", *line.split()])

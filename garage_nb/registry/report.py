@@ -51,7 +51,7 @@ class Report(Shown):
             Column("verdict", [self._verdict(proof) for proof in self.proofs]),
         ]
         names = [proof.layer for proof in self.proofs]
-        return Table(names, columns, caption=f"{self.model_id}: error relative to the largest value")
+        return Table(names, columns, title=self.model_id, caption="error relative to the largest value")
 
     def _verdict(self, proof: Proof) -> str:
         if proof.reason:

@@ -10,21 +10,27 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.chain import Chain, Link
 from ..core.family import ModelFamily
 from ..core.parts import UNITS, Part, parse
 from ..core.sites import Site
 from ..errors import PartsLeftOut, UnavailablePartError, UnknownPartError, nearest
+from ..view.cards import Card
+from ..view.shown import Shown
 from .foreign import from_transformer_lens
 from .part_spec import PartSpec, PartType, Proof
+from .portrait import card_of, frame_of
 from .report import Report
 from .where import instead, is_point, missing, site_at
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True, kw_only=True)
-class ModelSpec:
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ModelSpec(Shown):
     """A model's parts by catalogue name, bottom (input) to top, and the paths of all its modules."""
 
     model_id: str
@@ -131,6 +137,13 @@ class ModelSpec:
         """Names of the parts that can be read and changed."""
         parts = self.parts.items()
         return [name for name, part in parts if not part.unavailable and part_type in (None, part.part_type)]
+
+    def picture(self) -> Card:
+        return card_of(self)
+
+    def frame(self) -> pd.DataFrame:
+        """One row a part. `unavailable` says why a part is n/a."""
+        return frame_of(self.parts)
 
     def to_json(self) -> dict[str, Any]:
         parts = {name: dict(vars(part)) for name, part in self.parts.items()}

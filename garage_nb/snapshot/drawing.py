@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
 from ..view.figure import Plot
-from ..view.palette import AMBER
+from ..view.palette import AMBER, PLOT_LINE
 from ..view.plots import legend, line
+from .measures import defined, head
 from .snapshots import Snapshots
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def draw(untouched: Snapshots, statistic: str, tuned: Snapshots | None = None) -> Plot:
     """One line, or two with a legend when something is tuned."""
-    axes = line(list(untouched), untouched.values_of(statistic), label=untouched.label(statistic), name="untouched")
+    runs = {"untouched": untouched} if tuned is None else {"untouched": untouched, "tuned": tuned}
+    axes = None
+    for (name, run), color in zip(runs.items(), (PLOT_LINE, AMBER), strict=False):
+        values, label = run.values_of(statistic), defined(statistic, run.tau)
+        axes = line(list(run), values, label=label, ax=axes, color=color, name=name)
+    assert axes is not None
     if tuned is not None:
-        line(list(tuned), tuned.values_of(statistic), label=tuned.label(statistic), ax=axes, color=AMBER, name="tuned")
         legend(axes)
-    return Plot(axes, f"{untouched.label(statistic)} of {len(untouched)} parts of {untouched.model_id}")
+    alt = f"{head(statistic, untouched.tau)} of {len(untouched)} parts of {untouched.model_id}, {' and '.join(runs)}"
+    return Plot(axes, alt, partial(_frame, runs, statistic))
+
+
+def _frame(runs: Mapping[str, Snapshots], statistic: str) -> pd.DataFrame:
+    """One row a part, one column a run."""
+    import pandas as pd
+
+    parts = pd.Index(list(runs["untouched"]), name="part")
+    return pd.DataFrame({name: run.values_of(statistic) for name, run in runs.items()}, index=parts)

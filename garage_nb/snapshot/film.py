@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..core.sites import Read, Reader
-from ..core.stats import NAMES, TAU, Statistics, reduce, rows_of
-from ..errors import InputError
+from ..core.stats import TAU, Statistics, reduce, rows_of
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
-from ..view.shown import Shown
+from ..view.figure import Plot
+from ..view.shown import Drawn
+from .measures import defined, demand, head
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ class Film:
 
 
 @dataclass(frozen=True, repr=False)
-class Steps(Shown):
+class Steps(Drawn):
     """`frames` by part, one Statistics a step. Step 0 is the prompt as a whole, which led to the first of `tokens`."""
 
     model_id: str
@@ -56,9 +57,7 @@ class Steps(Shown):
     tau: float
 
     def values_of(self, statistic: str, part: str) -> list[float]:
-        if statistic not in NAMES:
-            raise InputError(f"There is no statistic {statistic!r}.", f"There are: {', '.join(NAMES)}.")
-        return [getattr(one, statistic) for one in self.frames[part]]
+        return [getattr(one, demand(statistic)) for one in self.frames[part]]
 
     def frame(self) -> pd.DataFrame:
         """One row a step and part, one column a statistic; `token` is what the step led to."""
@@ -70,18 +69,23 @@ class Steps(Shown):
         frame: pd.DataFrame = pd.DataFrame(rows, index=index).sort_index(level="step", sort_remaining=False)
         return frame
 
-    def plot(self, statistic: str = "norm", ax: Axes | None = None) -> Axes:
+    def plot(self, statistic: str = "norm", ax: Axes | None = None) -> Plot:
         """One statistic, parts by steps."""
         from ..view.plots import grid
 
         values = [self.values_of(statistic, name) for name in self.frames]
-        return grid(list(self.frames), [self._token(i) for i in range(len(values[0]))], values, statistic, ax=ax)
+        tokens = [repr(self._token(step)) for step in range(len(values[0]))]
+        label = defined(statistic, self.tau)
+        drawn = grid(list(self.frames), tokens, values, label, across="the token each step led to", ax=ax)
+        words = f"{head(statistic, self.tau)} of {len(values)} parts of {self.model_id}, step by step"
+        return Plot(drawn, words, self.frame)
 
     def picture(self) -> Table:
         steps = range(max(map(len, self.frames.values()), default=0))
         columns = [Column("leads to", [repr(self._token(step)) for step in steps])]
         columns += [Column(f"norm of {name}", self.values_of("norm", name)) for name in self.frames]
-        return Table([str(step) for step in steps], columns, caption=f"{self.model_id} · step 0 is the whole prompt")
+        names = [str(step) for step in steps]
+        return Table(names, columns, title=self.model_id, caption="step 0 is the whole prompt")
 
     def _token(self, step: int) -> str:
         return self.tokens[step] if step < len(self.tokens) else ""

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.stats import NAMES, Statistics
-from ..errors import InputError, nearest
-from ..view.bars import Column, Table
-from ..view.shown import Shown
+from ..core.stats import Statistics
+from ..errors import nearest
+from ..view.bars import Column, Table, number
+from ..view.cards import Card
+from ..view.figure import Plot
+from ..view.shown import Drawn, Shown
+from .measures import defined, demand, head
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
+@dataclass(frozen=True, eq=False, repr=False)
+class Snapshot(Shown):
     """One part in one pass: statistics always, the hidden states (batch, seq, dim) only when they were kept."""
 
     name: str
@@ -44,8 +47,20 @@ class Snapshot:
     def entropy(self) -> float:
         return self.statistics.entropy
 
+    def frame(self) -> pd.DataFrame:
+        """One row, one column a statistic."""
+        import pandas as pd
 
-class Snapshots(Mapping[str, Snapshot], Shown):
+        return pd.DataFrame([self.statistics.as_dict()], index=pd.Index([self.name], name="part"))
+
+    def picture(self) -> Card:
+        hidden = "kept" if self.hidden is not None else "not kept: capture with keep=True, or --keep"
+        facts = {name.replace("_", " "): number(value) for name, value in self.statistics.as_dict().items()}
+        shape = " × ".join(map(str, self.shape))
+        return Card(self.name, {"hidden states": f"{shape}, {self.dtype}, {hidden}", **facts})
+
+
+class Snapshots(Mapping[str, Snapshot], Drawn):
     """Name -> Snapshot in the order asked, as a table, a frame or a plot.
 
     `tau` is the sparsity threshold used, `tokens` how many were read, `changed` the places written to in this pass.
@@ -76,9 +91,7 @@ class Snapshots(Mapping[str, Snapshot], Shown):
 
     def values_of(self, statistic: str) -> list[float]:
         """One statistic for every part, in order."""
-        if statistic not in NAMES:
-            raise InputError(f"There is no statistic {statistic!r}.", f"There are: {', '.join(NAMES)}.")
-        return [getattr(snapshot.statistics, statistic) for snapshot in self.values()]
+        return [getattr(snapshot.statistics, demand(statistic)) for snapshot in self.values()]
 
     def frame(self) -> pd.DataFrame:
         """One row a part, one column a statistic."""
@@ -88,19 +101,17 @@ class Snapshots(Mapping[str, Snapshot], Shown):
         frame: pd.DataFrame = pd.DataFrame(rows, index=pd.Index(list(self), name="part"))
         return frame
 
-    def plot(self, statistic: str = "sparsity", ax: Axes | None = None) -> Axes:
+    def plot(self, statistic: str = "sparsity", ax: Axes | None = None) -> Plot:
         """One statistic along the parts."""
         from ..view.plots import line
 
-        return line(list(self), self.values_of(statistic), label=self.label(statistic), ax=ax)
-
-    def label(self, statistic: str) -> str:
-        """What an axis or a column head says: a sparsity never stands without its threshold."""
-        return (
-            f"sparsity  |x|\u00a0≤\u00a0{self.tau:g}\u00a0σ" if statistic == "sparsity" else statistic.replace("_", " ")
-        )
+        values = self.values_of(statistic)
+        drawn = line(list(self), values, label=defined(statistic, self.tau), ax=ax)
+        return Plot(drawn, f"{head(statistic, self.tau)} of {len(self)} parts of {self.model_id}", self.frame)
 
     def picture(self) -> Table:
         shown = ("mean", "std", "norm", "sparsity", "entropy", "kurtosis", "effective_dimension")
-        columns = [Column(self.label(name), self.values_of(name), bar=name in ("norm", "sparsity")) for name in shown]
-        return Table(list(self), columns, caption=f"{self.model_id} · {self.tokens} tokens", changed=self.changed)
+        bars = ("norm", "sparsity")
+        columns = [Column(head(name, self.tau), self.values_of(name), bar=name in bars) for name in shown]
+        caption = "1 token" if self.tokens == 1 else f"{self.tokens} tokens"
+        return Table(list(self), columns, title=self.model_id, caption=caption, changed=self.changed)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
+from ..plain import one_line
+from . import markup
+from .layout import Block, side_by_side
 from .palette import AMBER, CSS_BAR, CSS_INK, CSS_MUTED, CSS_RULE
+from .terminal import LINE, fit, width, wrapped
 
 BLOCKS = " ▏▎▍▌▋▊▉█"
 BAR_CELLS = 8
+SEPARATOR = " · "
 
 
 @dataclass(frozen=True)
@@ -42,32 +46,43 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by name. `changed` rows are marked amber: they are what the user has edited."""
+    """Rows by name. `changed` rows are marked amber: they are what the user has edited.
+
+    `title` is what the table is of, a prompt or a model, and is cut where it is long; `caption` stands behind it.
+    """
 
     names: Sequence[str]
     columns: Sequence[Column]
     caption: str = ""
     changed: frozenset[str] = frozenset()
+    title: str = ""
 
     def text(self) -> str:
-        blocks = [["", *self.names], *[_text_cells(column) for column in self.columns]]
-        widths = [max(map(len, block)) for block in blocks]
-        right = [False, *[column.numeric for column in self.columns]]
-        rows = zip(*blocks, strict=True)
-        lines = ["  ".join(_pad(*cell) for cell in zip(row, widths, right, strict=True)).rstrip() for row in rows]
-        return "\n".join([self.caption, *lines] if self.caption else lines)
+        names = Block(("",), tuple(map(one_line, self.names)))
+        above = self._above()
+        lines = side_by_side([names, *map(_text_block, self.columns)])
+        return "\n".join([*above, *lines])
 
     def html(self) -> str:
-        heads = "".join(f'<th scope="col" class="{_align(c)}">{escape(c.head)}</th>' for c in self.columns)
+        heads = "".join(f'<th scope="col" class="{_align(c)}">{markup.short(c.head)}</th>' for c in self.columns)
         cells = [_html_cells(column) for column in self.columns]
         rows = "".join(self._html_row(name, [cell[i] for cell in cells]) for i, name in enumerate(self.names))
-        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption else ""
+        above = " · ".join(filter(None, (markup.short(self.title), markup.line(self.caption))))
+        caption = f"<caption>{above}</caption>" if above else ""
         inside = f"{caption}<thead><tr><th></th>{heads}</tr></thead><tbody>{rows}</tbody>"
-        return f'{STYLE}<table class="gnb-table">{inside}</table>'
+        return f'{STYLE}<div class="gnb-scroll"><table class="gnb-table">{inside}</table></div>'
+
+    def _above(self) -> list[str]:
+        """Title and caption on one line, where the title can be cut to that."""
+        title, caption = one_line(self.title), one_line(self.caption)
+        beside = LINE - width(caption) - len(SEPARATOR)
+        if title and caption and beside > LINE // 3:
+            return [f"{fit(title, beside)}{SEPARATOR}{caption}"]
+        return [line for text in (fit(title, LINE), caption) if text for line in wrapped(text, LINE)]
 
     def _html_row(self, name: str, cells: list[str]) -> str:
         mark = ' class="gnb-changed"' if name in self.changed else ""
-        return f'<tr{mark}><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+        return f'<tr{mark}><th scope="row"{_long(name)}>{markup.line(name)}</th>{"".join(cells)}</tr>'
 
 
 def number(value: float | str) -> str:
@@ -81,15 +96,12 @@ def number(value: float | str) -> str:
     return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"
 
 
-def _text_cells(column: Column) -> list[str]:
-    numbers = [number(value) for value in column.values]
-    if not column.bar:
-        return [column.head, *numbers]
-    widest = max(map(len, numbers), default=0)
-    return [
-        column.head,
-        *[f"{text:>{widest}} {_bar(share)}" for text, share in zip(numbers, column.shares(), strict=True)],
-    ]
+def _text_block(column: Column) -> Block:
+    cells = [one_line(number(value)) for value in column.values]
+    if column.bar:
+        widest = max(map(len, cells), default=0)
+        cells = [f"{cell:>{widest}} {_bar(share)}" for cell, share in zip(cells, column.shares(), strict=True)]
+    return Block((one_line(column.head),), tuple(cells), right=column.numeric)
 
 
 def _bar(share: float) -> str:
@@ -98,16 +110,21 @@ def _bar(share: float) -> str:
     return (BLOCKS[8] * full + (BLOCKS[rest] if rest else "")).ljust(BAR_CELLS)
 
 
-def _pad(text: str, width: int, right: bool) -> str:
-    return text.rjust(width) if right else text.ljust(width)
-
-
 def _html_cells(column: Column) -> list[str]:
     if not column.bar:
-        return [f'<td class="{_align(column)}">{escape(number(value))}</td>' for value in column.values]
+        return [_html_cell(column, number(value)) for value in column.values]
     pairs = zip(column.values, column.shares(), strict=True)
     kind = "gnb-bar gnb-amber" if column.changed else "gnb-bar"
-    return [f'<td class="gnb-n">{escape(number(value))}{_html_bar(share, kind)}</td>' for value, share in pairs]
+    return [f'<td class="gnb-n">{markup.line(number(value))}{_html_bar(share, kind)}</td>' for value, share in pairs]
+
+
+def _html_cell(column: Column, text: str) -> str:
+    kind = "gnb-n" if column.numeric else "gnb-t gnb-long" if len(text) > markup.LONG else "gnb-t"
+    return f'<td class="{kind}">{markup.line(text)}</td>'
+
+
+def _long(name: str) -> str:
+    return ' class="gnb-long"' if len(name) > markup.LONG else ""
 
 
 def _html_bar(share: float, kind: str) -> str:
@@ -120,15 +137,17 @@ def _align(column: Column) -> str:
 
 # The class is doubled to outrank what notebooks and nbconvert say of every table.
 STYLE = f"""<style>
+.gnb-scroll {{ overflow-x: auto; }}
 .gnb-table.gnb-table {{ border-collapse: collapse; color: {CSS_INK}; font-size: 13px; margin: 4px 0;
   font-variant-numeric: tabular-nums; }}
-.gnb-table.gnb-table caption {{ text-align: left; color: {CSS_MUTED}; padding: 0 0 6px; white-space: nowrap; }}
+.gnb-table.gnb-table caption {{ text-align: left; color: {CSS_MUTED}; padding: 0 0 6px; overflow-wrap: anywhere; }}
 .gnb-table.gnb-table tbody tr:nth-child(n) {{ background: none; }}
 .gnb-table.gnb-table :is(th, td) {{ padding: 3px 12px 3px 0; border: 0; background: none; font-weight: normal;
   white-space: nowrap; text-align: left; max-width: none; }}
 .gnb-table.gnb-table thead th {{ color: {CSS_MUTED}; border-bottom: 1px solid {CSS_RULE}; vertical-align: bottom;
   white-space: normal; }}
 .gnb-table.gnb-table :is(th, td).gnb-n {{ text-align: right; }}
+.gnb-table.gnb-table :is(th, td).gnb-long {{ white-space: normal; overflow-wrap: anywhere; min-width: 24ch; }}
 .gnb-table.gnb-table .gnb-changed th {{ color: {AMBER}; }}
 .gnb-table .gnb-bar {{ display: inline-block; width: 44px; height: 8px; margin-left: 8px; }}
 .gnb-table .gnb-bar span {{ display: block; height: 100%; background: {CSS_BAR}; }}

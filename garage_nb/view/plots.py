@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .lettering import lettered, name_ticks, slanted, style
 from .palette import PLOT_AMOUNTS, PLOT_GRID, PLOT_INK, PLOT_LINE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
+
+LABEL = 80  # characters of what an axis says of itself
+LETTERS = 78  # that stand side by side under a picture
 
 
 def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes:
@@ -38,21 +41,20 @@ def line(
     values: Sequence[float],
     *,
     label: str,
+    across: str = "",
     ax: Axes | None = None,
     color: str = PLOT_LINE,
     name: str = "",
 ) -> Axes:
-    """Values along named places, left (input) to right (output). `name` is for the legend."""
+    """Values along named places, left (input) to right (output). `name` is for the legend, `across` says what the
+    places are where their names do not.
+    """
     ax = axes(ax)
-    ax.plot(range(len(names)), values, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
+    ax.plot(range(len(names)), values, color=color, marker="o", markersize=4, linewidth=1.4, label=lettered(name))
     if min(values) >= 0:
         ax.set_ylim(bottom=0, auto=True)  # amounts are read by their height; a second line may be higher
-    every = max(1, len(names) // 12)
-    ax.set_xticks(range(0, len(names), every), [shorten(place) for place in names[::every]], parse_math=False)
-    if len(names) > 6:
-        for tick in ax.get_xticklabels():
-            tick.set(rotation=40, ha="right", rotation_mode="anchor")
-    ax.set_ylabel(label, color=PLOT_INK, fontsize=9, parse_math=False)
+    name_ticks(ax.xaxis, names, 12, **slanted(names, LETTERS))
+    say(ax, across, label)
     return ax
 
 
@@ -62,6 +64,7 @@ def grid(
     values: Sequence[Sequence[float]],
     label: str,
     *,
+    across: str = "",
     ax: Axes | None = None,
 ) -> Axes:
     """Amounts as colours, one row of squares a name from bottom (input) to top (output)."""
@@ -69,33 +72,26 @@ def grid(
     ax = axes(ax, size)
     ax.grid(visible=False)
     picture = ax.imshow(values, cmap=PLOT_AMOUNTS, aspect="auto", origin="lower", interpolation="nearest")
-    _ticks(ax.xaxis, columns, most=24)
-    _ticks(ax.yaxis, rows, most=24)
-    if max(map(len, columns), default=0) > 3:
-        for tick in ax.get_xticklabels():
-            tick.set(rotation=40, ha="right", rotation_mode="anchor")
+    name_ticks(ax.xaxis, columns, 24, **slanted(columns, 4 * len(columns)))
+    name_ticks(ax.yaxis, rows, 24)
+    say(ax, across, "")
     bar = ax.figure.colorbar(picture, ax=ax, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
-    bar.set_label(label, color=PLOT_INK, fontsize=9, parse_math=False)
+    bar.set_label(lettered(label, LABEL), **style())
     return ax
 
 
-def _ticks(axis: Axis, names: Sequence[str], most: int) -> None:
-    every = -(-len(names) // most) or 1
-    axis.set_ticks(range(0, len(names), every), [shorten(name) for name in names[::every]], parse_math=False)
+def say(ax: Axes, across: str, up: str) -> None:
+    """What the axes measure."""
+    if across:
+        ax.set_xlabel(lettered(across, LABEL), **style())
+    if up:
+        ax.set_ylabel(lettered(up, LABEL), **style())
 
 
 def legend(ax: Axes) -> None:
     """Above the picture, where no line can run through it."""
-    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, labelcolor=PLOT_INK, fontsize=9)
+    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
     for text in shown.get_texts():
-        text.set_parse_math(False)
-
-
-def shorten(name: str, width: int = 18) -> str:
-    """Cut in the middle, where names differ least."""
-    if len(name) <= width:
-        return name
-    keep = (width - 1) // 2
-    return f"{name[:keep]}…{name[-keep:]}"
+        text.update(style())

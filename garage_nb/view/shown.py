@@ -1,9 +1,20 @@
-"""Shown: a value that shows itself, as text in a terminal and as html in a notebook."""
+"""Shown: what every answer of a verb is: text in a terminal, html in a notebook, a frame to go on with.
+
+A new answer says its `picture()` and its `frame()`. Where a drawing tells more than the table it is a `Drawn` too.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from .markup import page
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from .figure import Plot
 
 
 class Picture(Protocol):
@@ -19,8 +30,20 @@ class Shown(ABC):
     def picture(self) -> Picture:
         """A Table, a Card, or anything else with `text()` and `html()`."""
 
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """One tidy row for each thing shown, the thing's name as the index; also what the picture has no room for."""
+
     def __repr__(self) -> str:
         return self.picture().text()
 
     def _repr_html_(self) -> str:
-        return self.picture().html()
+        return page(self.picture().html())
+
+
+class Drawn(Shown):
+    """An answer that can be drawn, where a line or a colour tells more than a column of figures."""
+
+    @abstractmethod
+    def plot(self, *, ax: Axes | None = None) -> Plot:
+        """On a figure of its own, or on matplotlib axes of yours. What else can be chosen comes before `ax`."""

@@ -77,7 +77,7 @@ class LayerPicker(Panel):
             raise InputError(f"A {type(of).__name__} has no parts to pick.", "Give a Garage or a ModelSpec.")
         self.spec, target = (of.spec, of.model) if isinstance(of, Garage) else (of, of)
         if changed is None and isinstance(of, Garage):
-            changed = of.recipe.places(of.spec)
+            changed = of.edits.places(of.spec)
         self.set_trait("multiple", multiple)
         drawing = [asdict(row) for row in rows(self.spec)]
         shown = {"_title": self.spec.model_id, "_about": about(self.spec), "_rows": drawing}

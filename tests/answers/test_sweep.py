@@ -27,7 +27,7 @@ def alone(garage: Garage, part: str, factor: float, tokens: str, target: str) ->
 
     batch = one_text("a b c", garage.lifted)
     before = logits(garage.model, batch, last=1)[0, -1].double().log_softmax(-1)
-    taps = Recipe((*garage.recipe.edits, Scale(part, factor, tokens=tokens))).taps(garage.spec)
+    taps = Recipe((*garage.edits.edits, Scale(part, factor, tokens=tokens))).taps(garage.spec)
     after = logits(garage.model, batch, taps, last=1)[0, -1].double().log_softmax(-1)
     aim = garage.tokenizer(target, add_special_tokens=False)["input_ids"][0]
     return float(after[aim].exp()), float((before.exp() * (before - after)).sum())

@@ -229,16 +229,44 @@ def test_compiled_code_is_refused(gpt2: Any, how: str, opened_before: bool) -> N
         asked_at(compiled, spec_of(gpt2) if opened_before else spec_of(compiled), "layer_1")
 
 
-@pytest.mark.xfail(reason="nothing on the model tells that a compiled wrapper of it exists, and that one is deaf")
-def test_a_compiled_wrapper_called_inside_a_block_of_the_model_it_wraps(gpt2: Any) -> None:
-    compiled = torch.compile(gpt2, backend="eager")
-    answer_of(compiled)
+@pytest.mark.parametrize("compiled_before", [False, True])
+def test_a_compiled_wrapper_called_inside_a_block_of_the_model_it_wraps(gpt2: Any, compiled_before: bool) -> None:
+    torch._dynamo.reset()
+    calls = 0
+
+    def counted(graph: Any, inputs: Any) -> Any:
+        def run(*args: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return graph(*args)
+
+        return run
+
+    compiled = torch.compile(gpt2, backend=counted)
+    before = answer_of(compiled) if compiled_before else answer_of(gpt2)
 
     with LayerInjector(gpt2) as injector:
         injector.inject_scaling("attention_1", 0.5)
         wanted = answer_of(gpt2)
+        inside, earlier = answer_of(compiled), calls
+    after = answer_of(compiled)
 
-        assert torch.equal(answer_of(compiled), wanted)
+    assert torch.equal(inside, wanted)
+    assert not torch.equal(inside, before)
+    assert torch.equal(after, before)
+    assert calls > earlier  # compiled code runs again, by the user's own stance
+
+
+def test_an_interrupted_block_gives_compiled_code_back(gpt2: Any) -> None:
+    compiled = torch.compile(gpt2, backend="eager")
+    before = answer_of(compiled)
+
+    with pytest.raises(KeyboardInterrupt), LayerInjector(gpt2) as injector:
+        injector.inject_scaling("attention_1", 0.5)
+        raise KeyboardInterrupt
+
+    assert torch.equal(answer_of(compiled), before)
+    assert torch._dynamo.eval_frame._stance.stance == "default"
 
 
 # Recorders, quantised, tied and shared weights, several devices.

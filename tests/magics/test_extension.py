@@ -6,12 +6,16 @@ import gc
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.families import tiny
+from tests.restored import hooks_on
+
+Run = Callable[[str], Any]
 
 
 def holdings(shell: InteractiveShell) -> dict[str, Any]:
@@ -27,16 +31,16 @@ def holdings(shell: InteractiveShell) -> dict[str, Any]:
     }
 
 
-def test_unloading_leaves_the_shell_as_it_was(shell: InteractiveShell) -> None:
+def test_unloading_leaves_the_shell_as_it_was(shell: InteractiveShell, run: Run) -> None:
     loaded = holdings(shell)
-    shell.run_line_magic("unload_ext", "garage_nb")
+    run("%unload_ext garage_nb")
     bare = holdings(shell)
 
-    shell.run_line_magic("load_ext", "garage_nb")
-    shell.run_line_magic("garage", "load showroom")
-    shell.run_line_magic("reload_ext", "garage_nb")
+    run("%load_ext garage_nb")
+    run("%garage load showroom")
+    run("%reload_ext garage_nb")
     assert holdings(shell) == loaded
-    shell.run_line_magic("unload_ext", "garage_nb")
+    run("%unload_ext garage_nb")
 
     assert holdings(shell) == bare
     assert "garage" in loaded["line"]
@@ -44,25 +48,49 @@ def test_unloading_leaves_the_shell_as_it_was(shell: InteractiveShell) -> None:
     assert "GarageMagics" not in bare["registry"]
 
 
-def test_loading_twice_is_loading_once(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_loading_twice_is_loading_once(shell: InteractiveShell, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     before = holdings(shell)
 
-    shell.run_line_magic("load_ext", "garage_nb")
+    run("%load_ext garage_nb")
 
     assert holdings(shell) == before
     assert "already loaded" in capsys.readouterr().out
 
 
-def test_unloading_gives_the_model_back(shell: InteractiveShell) -> None:
+def test_unloading_gives_the_model_back(shell: InteractiveShell, run: Run) -> None:
     shell.user_ns["model"] = tiny("gpt2")
-    shell.run_line_magic("garage", "load @model")
+    run("%garage load @model;")
     model = weakref.ref(shell.user_ns.pop("model"))
     assert model() is not None
 
-    shell.run_line_magic("unload_ext", "garage_nb")
+    run("%unload_ext garage_nb")
     gc.collect()
 
     assert model() is None
+
+
+def test_reloading_keeps_the_model_and_the_recipe(shell: InteractiveShell, run: Run) -> None:
+    shell.user_ns["model"] = tiny("gpt2")
+    run("%garage load @model")
+    run("%garage scale layer_0 0.5")
+    run("%garage scale layer_1 2\n%garage undo")
+
+    run("%reload_ext garage_nb")
+
+    status = run("%garage status")
+    assert str(status.recipe) == "scale layer_0 0.5"
+    assert len(run("%garage redo").history.now) == 2
+    assert shell.meta.get("garage") is None
+
+
+def test_reloading_in_the_middle_of_a_trial_takes_it_back(shell: InteractiveShell, run: Run) -> None:
+    shell.user_ns["model"] = tiny("gpt2")
+    run("%garage load @model")
+
+    run("%%garage scale layer_0 0.5\n%reload_ext garage_nb")
+
+    assert run("%garage status").recipe.edits == ()
+    assert hooks_on(shell.user_ns["model"]) == {}
 
 
 def test_the_magics_own_help_shows_how_to_go_on(shell: InteractiveShell) -> None:

@@ -14,7 +14,7 @@ CELLS = [
     "%garage load showroom",
     'shots = %garage capture "The capital of France is" --layers 0,-1',
     "len(shots)",
-    '%garage generate "<b>{x}</b> $y" --tokens 1;',
+    '%garage generate "<b>{x}</b> $y" --tokens 1',
     '%garage plot "a" --statistic entropy',
     "%garage scale layer_99 0.5",
     "print('never reached')",
@@ -66,3 +66,25 @@ def test_an_error_has_its_name_two_lines_and_stops_run_all(executed: Any) -> Non
     assert "layer_99" in output.traceback[0]
     assert "Nearest" in output.traceback[1]
     assert notebook.cells[7].execution_count is None
+
+
+BODY = "%%garage scale layer_0 0.5\nz = 0\n1 / z"
+
+
+def test_a_cell_that_fails_under_an_edit_fails_once_and_stops_run_all() -> None:
+    cells = [
+        *CELLS[:2],
+        "%%garage scale layer_0 0.5\nx = %garage status\nlen(x.recipe)",
+        BODY,
+        "print('never reached')",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+
+    with pytest.raises(CellExecutionError) as caught:
+        NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+
+    (shown,) = notebook.cells[2].outputs
+    assert (shown.output_type, shown.data["text/plain"]) == ("execute_result", "1")
+    (error,) = notebook.cells[3].outputs
+    assert error.ename == caught.value.ename == "ZeroDivisionError"
+    assert notebook.cells[4].execution_count is None

@@ -44,6 +44,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "mask attention_* --drop 0,-1": lambda g: g.mask("attention_*", drop="0,-1"),
     "bias gate_0 -10 --expert 0,2": lambda g: g.bias("gate_0", -10, expert="0,2"),
     "through layer_1 @module": lambda g: g.through("layer_1", MODULE),
+    "recipe": lambda g: g.recipe(),
     "undo": lambda g: g.undo(),
     "redo": lambda g: (g.undo(), g.redo())[1],
     "reset": lambda g: g.reset(),
@@ -100,7 +101,7 @@ def test_an_assignment_gets_the_object(shell: InteractiveShell, run: Run) -> Non
 PROMPTS = [
     "{n} {undefined} {1:02d} {}",
     "$n $5 $$",
-    r"$\frac{\alpha}{2}$ \n \\",
+    r"$\frac{\alpha}{2}$ \n \\ b",
     "don't # stop; now",
     "naïve 日本語 🚗",
     "/etc/passwd",
@@ -185,3 +186,15 @@ def test_a_cell_that_is_interrupted_leaves_no_hook(shell: InteractiveShell, run:
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert hooks_on(model) == {}
     assert run("%garage verify").ok
+
+
+def test_a_semicolon_at_the_end_of_a_cell_shows_nothing(
+    shell: InteractiveShell, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("%garage load showroom;  # quiet")
+    assert run("1\n%garage   parts layer_0 ;") is None
+    assert capsys.readouterr().out == ""
+
+    run("x = %garage parts layer_0;")
+    assert shell.user_ns["x"].names == ("layer_0",)
+    assert run('%garage parts layer_0 # ";"') is not None

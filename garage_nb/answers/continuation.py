@@ -1,0 +1,60 @@
+"""Continuation: a text as it was written, token by token, with how sure the model was of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from tqdm.auto import tqdm
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """`probabilities` are the model's own, whatever the temperature was that the tokens were drawn at."""
+
+    tokens: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class Scribe:
+    """Sits in transformers' loop: told the logits of each step, then the token that was taken."""
+
+    def __init__(self, tokens: int) -> None:
+        self._bar = tqdm(total=tokens, desc="generating", unit="token", delay=1, leave=False)
+        self._logits: Float[Tensor, " vocab"] | None = None
+        self._shares: list[Tensor] = []
+
+    def __enter__(self) -> Scribe:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self._bar.close()
+
+    def options(self) -> dict[str, Any]:
+        """What makes transformers tell it: its processors of logits run before any temperature."""
+        from transformers import LogitsProcessorList
+
+        return {"streamer": self, "logits_processor": LogitsProcessorList([self.see])}
+
+    def see(self, input_ids: Int[Tensor, "batch seq"], scores: Float[Tensor, "batch vocab"]) -> Tensor:
+        self._logits = scores[0]
+        return scores
+
+    def put(self, ids: Int[Tensor, " new"]) -> None:
+        """The whole prompt first, then token by token."""
+        if self._logits is not None:
+            self._shares.append(self._logits.double().softmax(-1)[int(ids)])
+            self._bar.update()
+
+    def end(self) -> None:
+        """Nothing is left to show; the bar closes with the block."""
+
+    def probabilities(self) -> tuple[float, ...]:
+        """Of every token put, from the device all at once."""
+        return tuple(torch.stack(self._shares).tolist()) if self._shares else ()

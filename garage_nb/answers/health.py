@@ -1,0 +1,57 @@
+"""Health: what the doctor found, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..doctor.check import Check
+from ..doctor.machine import machine
+from ..doctor.notebook import notebook
+from ..doctor.packages import packages
+from ..view.cards import Card
+from ..view.shown import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class Health(Shown):
+    """One check a line: `ok`, `check` (for you to judge) or `fix` (something will fail)."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing will fail."""
+        return not self._of("fix")
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def frame(self) -> pd.DataFrame:
+        """One row a check."""
+        import pandas as pd
+
+        rows = [(check.state, check.found, check.todo) for check in self.checks]
+        names = pd.Index([check.name for check in self.checks], name="check")
+        return pd.DataFrame(rows, index=names, columns=["state", "found", "todo"])
+
+    def picture(self) -> Card:
+        fix, look = len(self._of("fix")), len(self._of("check"))
+        title = f"{fix} to fix, {look} to check" if fix else f"All that is needed works; {look} to check"
+        return Card(title if fix or look else "All is well", {check.name: _told(check) for check in self.checks})
+
+    def _of(self, state: str) -> list[Check]:
+        return [check for check in self.checks if check.state == state]
+
+
+def examined(page: Check) -> Health:
+    """Everything that can be known from here; `page` is what is known of the front end."""
+    return Health((*packages(), *notebook(), page, *machine()))
+
+
+def _told(check: Check) -> str:
+    line = f"{check.state:<5}  {check.found}"
+    return f"{line}\n{' ' * 7}→ {check.todo}" if check.todo else line

@@ -1,0 +1,82 @@
+"""Tending: how the garage itself fares, what stands in it, and its habits."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ..answers.health import Health, examined
+from ..answers.models import Models, known_models
+from ..answers.registered import Registered
+from ..answers.settings import Settings
+from ..answers.stopped import Stopped
+from ..answers.verification import Verification, verify
+from ..core.cancel import stop
+from ..doctor.page import answered
+from ..registry.lift import lift
+from ..registry.models import ModelRegistry
+from ..verbs import verb
+from .session import Session
+
+Widget = Literal["picker", "ping"]
+
+
+class Tending(Session):
+    @verb(model=False)
+    def models(self) -> Models:
+        """List the models that can be put on the lift by name, with no network."""
+        return known_models()
+
+    @verb(model=False)
+    def registry(self, action: Literal["list", "add"] = "list", model: str | None = None) -> Registered:
+        """List the models whose parts are catalogued on this machine, or add one.
+
+        Args:
+            action: list or add
+            model: which one to add, as load takes it; the one on the lift when left out
+        """
+        registry = ModelRegistry()
+        if action == "add":
+            owner = self.lifted if model is None else lift(model)
+            registry.register(owner.spec.model_id, owner.model, owner.tokenizer)
+        return Registered(tuple(registry.get_spec(name) for name in registry.list_models()))
+
+    @verb(session=True, model=False)
+    def show(self, widget: Widget = "picker") -> Any:
+        """Show a widget: the model as an engine block to pick parts from, or whether widgets work here.
+
+        Args:
+            widget: picker, whose .value are the parts picked; ping, which says whether the page answers
+        """
+        from ..widgets.named import made
+
+        panel = made(widget, self)
+        if widget == "ping":
+            self.ping = panel  # type: ignore[assignment]
+        return panel
+
+    @verb(session=True, model=False)
+    def stop(self) -> Stopped:
+        """Ask the run under way on the model to end: of a widget, or of a thread of yours."""
+        return Stopped(self.spec.model_id, stop(self.model))
+
+    @verb(session=True, model=False)
+    def config(self, name: str | None = None, value: Any = None) -> Settings:
+        """List what verbs take where nothing is said, or set one of it.
+
+        Args:
+            name: tau, tokens or debug
+            value: what it is from now on; nothing is set when left out
+        """
+        if name is not None:
+            self.settings = self.settings.changed(name, getattr(self.settings, name, None) if value is None else value)
+        return self.settings
+
+    @verb()
+    def verify(self) -> Verification:
+        """Prove that the model is as it came, bit for bit."""
+        return verify(self.lifted)
+
+    @verb(model=False)
+    def doctor(self) -> Health:
+        """Say what works here, packages, notebook and machine, and what to do about the rest."""
+        return examined(answered(self.ping))

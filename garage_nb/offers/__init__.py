@@ -1,0 +1,6 @@
+"""What may be written next on a line of the language: knowledge of the language, whichever face asks for it."""
+
+from .line import offers as offers
+from .offer import Offer as Offer
+from .offer import Scene as Scene
+from .outline import outlined as outlined

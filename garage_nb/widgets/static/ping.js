@@ -1,0 +1,21 @@
+// Ping: that this runs at all is half the answer; the kernel's pong, which the frame asks for, is the other.
+
+export default {
+  render({ model, el }) {
+    const start = performance.now();
+    const { body, close } = frame({ model, el }, "gnb-ping", "Does the page answer");
+    const said = make("p", "gnb-title", "The page is here and waits for the kernel …");
+    said.setAttribute("role", "status");
+    body.append(said);
+    const pong = message => {
+      if (message?.kind !== "pong") return;
+      model.off("msg:custom", pong);
+      const took = performance.now() - start;
+      said.textContent = `Page and kernel answer each other, in ${Math.round(took)} ms. Widgets work here.`;
+      model.set("milliseconds", took);
+      model.save_changes();
+    };
+    model.on("msg:custom", pong);
+    return close;
+  },
+};
