@@ -69,7 +69,7 @@ $(PEERS)/.made: pyproject.toml constraints.txt
 # The oldest IPython and ipykernel that are promised, before everything else of $(VENV).
 $(OLDEST)/.made: $(VENV)/.test constraints-oldest.txt
 	@$(BIN)/python -m venv $(OLDEST)
-	@grep -vE "^($$(sed -n 's/==.*//p' constraints-oldest.txt | paste -sd '|'))==" constraints.txt > build/oldest/constraints.txt
+	@grep -vE "^($$(sed -n 's/==.*//p' constraints-oldest.txt | paste -sd '|' -))==" constraints.txt > build/oldest/constraints.txt
 	@$(OLDEST)/bin/python $(PIP) --constraint constraints-oldest.txt --constraint build/oldest/constraints.txt \
 		ipython ipykernel
 	@$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \

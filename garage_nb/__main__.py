@@ -1,28 +1,30 @@
 """The `garage` command line: the same verbs, each on a model named after it.
 
-`garage analyze showroom --prompt "…"` is `Garage("showroom").capture("…")`, printed.
+`garage analyze showroom --prompt "…"` is `Garage("showroom").capture("…")`, printed. Exit codes: 0 done, 1 refused with
+a GarageError, 2 words that cannot be understood, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 from .errors import GarageError, InputError
+from .verbs import HELP
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Answers go to standard output, errors in two lines to standard error with exit code 1."""
+    """Run one command. Answers go to standard output, errors in two lines to standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a bar is no reason to fail on a terminal without Unicode
     try:
-        print(run(words), flush=True)
+        return _answered(words)
     except GarageError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        return _refused(error, 1)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `| head` has read enough; Python would complain once more at exit
@@ -30,20 +32,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(words: list[str]) -> object:
-    from .garage import Garage
-    from .verbs import HELP, call, find, verbs_of
+def _answered(words: list[str]) -> int:
+    if words == ["demo"]:
+        from .command.demo import demo
 
-    if not words or words[0] in ("help", *HELP):
-        return call(Garage(), ["help", *words[1:]])
-    entry = find(verbs_of(Garage), words[0])
-    if entry.session:
-        raise InputError(f"{entry.name} changes a session, and a command has none.", "Use it in a notebook: %garage …")
-    if not entry.model or set(HELP) & set(words):
-        return call(Garage(), words)
-    if len(words) < 2 or words[1].startswith("-"):
-        raise InputError(f"{entry.name} needs a model.", f"Write: garage {entry.name} showroom …")
-    return call(Garage(words[1]), [words[0], *words[2:]])
+        return demo(Path.cwd())
+    try:
+        answer = _understood(words)
+    except InputError as error:
+        return _refused(error, 2)
+    print(answer(), flush=True)
+    return 0
+
+
+def _understood(words: list[str]) -> Callable[[], str]:
+    """What is to be printed, not yet worked out. InputError where the words say nothing."""
+    from .command.line import read_line
+    from .command.manual import manual
+    from .command.output import written
+    from .doctor.packages import OURS, version
+
+    if words == ["--version"]:
+        return lambda: f"{OURS} {version(OURS) or 'not installed, run from a folder'}"
+    if not words or words[0] == "help" or set(HELP) & set(words):
+        page = manual(*[word for word in words if word not in ("help", *HELP)][:1])
+        return lambda: page
+    if words[0] == "demo":
+        raise InputError("demo takes no further words.", "Write: garage demo")
+    line = read_line(words)
+    return lambda: written(line.run(), line.format)
+
+
+def _refused(error: GarageError, code: int) -> int:
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ LADDER = [
     {"verbs"},
     {"answers"},
     {"garage"},
-    {"offers"},
+    {"offers", "command"},
     {"magics", "widgets", "__main__"},
     {"__init__"},
 ]

@@ -37,19 +37,19 @@ class Scribe:
         self._bar.close()
 
     def options(self) -> dict[str, Any]:
-        """What makes transformers tell it: its processors of logits run before any temperature."""
+        """What makes transformers tell it; processors of one's own are asked before the temperature's."""
         from transformers import LogitsProcessorList
 
-        return {"streamer": self, "logits_processor": LogitsProcessorList([self.see])}
+        return {"streamer": self, "logits_processor": LogitsProcessorList([self])}
 
-    def see(self, input_ids: Int[Tensor, "batch seq"], scores: Float[Tensor, "batch vocab"]) -> Tensor:
+    def __call__(self, input_ids: Int[Tensor, "batch seq"], scores: Float[Tensor, "batch vocab"]) -> Tensor:
         self._logits = scores[0]
         return scores
 
     def put(self, ids: Int[Tensor, " new"]) -> None:
         """The whole prompt first, then token by token."""
         if self._logits is not None:
-            self._shares.append(self._logits.double().softmax(-1)[int(ids)])
+            self._shares.append(self._logits.float().softmax(-1)[int(ids)])
             self._bar.update()
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..inject.recipe import History, Recipe
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -25,11 +26,8 @@ class InForce(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row an edit, in the order they act, counted from 1."""
-        import pandas as pd
-
         rows = [(edit.verb, edit.at, str(edit.tokens), str(edit)) for edit in self.recipe]
-        order = pd.RangeIndex(1, len(rows) + 1, name="edit")
-        return pd.DataFrame(rows, index=order, columns=["verb", "part", "tokens", "said"])
+        return framed("edit", range(1, len(rows) + 1), ["verb", "part", "tokens", "said"], rows)
 
     def picture(self) -> Card:
         if not len(self.recipe):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ..core.batch import Batch, Limits
 from ..core.chain import Chain
@@ -23,36 +22,52 @@ from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
 from ..snapshot.film import Film, Steps
 from ..view.cards import Card
-from ..view.shown import Shown
+from ..view.figure import Plot
+from ..view.frames import framed
+from ..view.palette import AMBER, PLOT_LINE
+from ..view.shown import Drawn
+from .comparison import TUNED, UNTOUCHED
+from .continuation import Continuation, Scribe
 from .text import demand_finite, one_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
-class Generation(Shown):
+class Generation(Drawn):
     """`text` is the continuation alone; `untouched` the same without the recipe, None when none is in force.
 
-    `steps` are parts at every step of writing `text`, where any were asked for.
+    `written` is both token by token, by name. `steps` are parts at every step of writing `text`, where any were asked
+    for.
     """
 
     prompt: str
     text: str
     untouched: str | None = None
     steps: Steps | None = None
+    written: Mapping[str, Continuation] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
-        """One row a text."""
-        import pandas as pd
+        """One row a token of either text, with the probability the model gave it when it was written."""
+        keys = [(run, step) for run, text in self.written.items() for step in range(len(text))]
+        rows = [(self.written[run].tokens[step], self.written[run].probabilities[step]) for run, step in keys]
+        return framed(("run", "step"), keys, ["token", "probability"], rows)
 
-        said = {"as it is": self.text} if self.untouched is None else {"tuned": self.text, "untouched": self.untouched}
-        return pd.DataFrame({"text": list(said.values())}, index=pd.Index(list(said), name="run"))
+    def plot(self, ax: Axes | None = None) -> Plot:
+        """How sure the model was of each token; the tuned one in amber beside the untouched."""
+        from ..view.written import written
+
+        texts = {run: ([*map(repr, text.tokens)], text.probabilities) for run, text in self.written.items()}
+        colors = [AMBER if run == TUNED else PLOT_LINE for run in texts]
+        tokens = " and ".join(f"{len(text)} {run} tokens" for run, text in self.written.items())
+        return Plot(written(texts, colors, ax=ax), f"probability of {tokens} after {self.prompt!r}", self.frame)
 
     def picture(self) -> Card:
         if self.untouched is None:
             return Card(self.prompt, {"→": self.text})
-        return Card(self.prompt, {"tuned": self.text, "untouched": self.untouched}, changed=frozenset({"tuned"}))
+        return Card(self.prompt, {TUNED: self.text, UNTOUCHED: self.untouched}, changed=frozenset({TUNED}))
 
 
 @dataclass(frozen=True)
@@ -101,12 +116,13 @@ def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling, parts
     ahead = chain.towards(tap.site for tap in recipe.taps(lifted.spec))
     film = Film(lifted.spec, parts)
     if not len(recipe):
-        ids = _continuation(lifted, batch, list(film.taps()), sampling, chain)
-        return Generation(prompt, _text(lifted, ids), steps=_steps(lifted, film, ids))
-    untouched = _continuation(lifted, batch, [], sampling, ahead)
+        ids, said = _continuation(lifted, batch, list(film.taps()), sampling, chain)
+        return Generation(prompt, _text(lifted, ids), None, _steps(film, said), {UNTOUCHED: said})
+    before, untouched = _continuation(lifted, batch, [], sampling, ahead)
     taps: list[Tap] = [*recipe.taps(lifted.spec), *film.taps()]
-    ids = _continuation(lifted, batch, taps, sampling, chain)
-    return Generation(prompt, _text(lifted, ids), _text(lifted, untouched), _steps(lifted, film, ids))
+    ids, said = _continuation(lifted, batch, taps, sampling, chain)
+    both = {TUNED: said, UNTOUCHED: untouched}
+    return Generation(prompt, _text(lifted, ids), _text(lifted, before), _steps(film, said), both)
 
 
 def pieces(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Iterator[str]:
@@ -133,44 +149,23 @@ def _pieces(lifted: Lifted, batch: Batch, taps: Sequence[Tap], sampling: Samplin
 
 def _continuation(
     lifted: Lifted, batch: Batch, taps: Sequence[Tap], sampling: Sampling, chain: Chain
-) -> Int[Tensor, " new"]:
-    with sampling.drawing():
-        finite = Read(lifted.spec.site("output_head"), demand_finite)
-        with _Progress(sampling.tokens) as progress:
-            options = sampling.options(lifted.tokenizer)
-            ids = generate(lifted.model, batch, [*taps, finite], chain=chain, streamer=progress, **options)
+) -> tuple[Int[Tensor, " new"], Continuation]:
+    finite = Read(lifted.spec.site("output_head"), demand_finite)
+    with sampling.drawing(), Scribe(sampling.tokens) as scribe:
+        options = {**sampling.options(lifted.tokenizer), **scribe.options()}
+        whole = generate(lifted.model, batch, [*taps, finite], chain=chain, **options)
     before = batch.input_ids if batch.decoder_input_ids is None else batch.decoder_input_ids
-    return ids[0, before.shape[1] :]
+    ids = whole[0, before.shape[1] :]
+    tokens = tuple(lifted.tokenizer.decode([token]) for token in ids.tolist())
+    return ids, Continuation(tokens, scribe.probabilities())
 
 
 def _text(lifted: Lifted, ids: Tensor) -> str:
     return str(lifted.tokenizer.decode(ids, skip_special_tokens=True))
 
 
-def _steps(lifted: Lifted, film: Film, ids: Tensor) -> Steps | None:
-    return film.steps([lifted.tokenizer.decode([token]) for token in ids.tolist()]) if film.parts else None
-
-
-class _Progress:
-    """Told by transformers of each new token; a bar for what takes longer than a second."""
-
-    def __init__(self, tokens: int) -> None:
-        self._bar = tqdm(total=tokens, desc="generating", unit="token", delay=1, leave=False)
-        self._prompt_seen = False
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *how: object) -> None:
-        self._bar.close()
-
-    def put(self, ids: torch.Tensor) -> None:
-        """The whole prompt first, then token by token."""
-        self._bar.update(int(self._prompt_seen))
-        self._prompt_seen = True
-
-    def end(self) -> None:
-        """Nothing is left to show; the bar closes with the block."""
+def _steps(film: Film, said: Continuation) -> Steps | None:
+    return film.steps(said.tokens) if film.parts else None
 
 
 def _demand_writer(lifted: Lifted) -> None:

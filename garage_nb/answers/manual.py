@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..verbs import Verb, usage
-from ..view.bars import Column, Table
 from ..view.cards import Card
-from ..view.shown import Picture, Shown
+from ..view.frames import framed
+from ..view.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,24 +23,22 @@ class Manual(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a verb; of one verb, one row an argument."""
-        import pandas as pd
-
         if self.asked:
-            told = _arguments(self.verbs[self.asked].doc)
-            return pd.DataFrame({"meaning": list(told.values())}, index=pd.Index(list(told), name="argument"))
+            told = arguments(self.verbs[self.asked].doc)
+            return framed("argument", told, ["meaning"], [(text,) for text in told.values()])
         rows = [(entry.summary, usage(entry), ", ".join(entry.aliases)) for entry in self.verbs.values()]
-        return pd.DataFrame(rows, index=pd.Index(list(self.verbs), name="verb"), columns=["does", "usage", "aliases"])
+        return framed("verb", self.verbs, ["does", "usage", "aliases"], rows)
 
-    def picture(self) -> Picture:
+    def picture(self) -> Card:
         if not self.asked:
-            lines = [Column("", [entry.summary for entry in self.verbs.values()])]
-            return Table(list(self.verbs), lines, caption="%garage VERB … · help VERB tells more")
+            lines = {name: entry.summary for name, entry in self.verbs.items()}
+            return Card("%garage VERB …", lines, note="help VERB tells more.")
         entry = self.verbs[self.asked]
         other = f"\nAlso: {', '.join(entry.aliases)}." if entry.aliases else ""
-        return Card(usage(entry), _arguments(entry.doc), note=entry.doc.split("\n\nArgs:")[0] + other)
+        return Card(usage(entry), arguments(entry.doc), note=entry.doc.split("\n\nArgs:")[0] + other)
 
 
-def _arguments(doc: str) -> dict[str, str]:
+def arguments(doc: str) -> dict[str, str]:
     """The `Args:` of a docstring."""
     from docstring_parser import parse
 

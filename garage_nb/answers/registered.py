@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Picture, Shown
 
 if TYPE_CHECKING:
@@ -27,11 +28,10 @@ class Registered(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a model."""
-        import pandas as pd
-
-        names = pd.Index([spec.model_id for spec in self.specs], name="model")
-        frame = pd.DataFrame([measures(spec) for spec in self.specs], index=names, columns=list(MEASURES))
-        return frame.astype({"positions": "Int64"})
+        names = [spec.model_id for spec in self.specs]
+        frame = framed("model", names, MEASURES, map(measures, self.specs))
+        frame["positions"] = frame["positions"].astype("Int64")  # a model may have no limit
+        return frame
 
     def picture(self) -> Picture:
         if not self.specs:

@@ -35,12 +35,11 @@ class Status(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row, as in the list of models, with what is loaded and how many edits are in force."""
-        names = ("model_type", "total_params", "dtype", "device")
-        return (
-            Registered((self.spec,))
-            .frame()
-            .assign(**{name: [self.info[name]] for name in names}, edits=len(self.recipe))
-        )
+        frame = Registered((self.spec,)).frame()
+        for name in ("model_type", "total_params", "dtype", "device"):
+            frame[name] = [self.info[name]]
+        frame["edits"] = len(self.recipe)
+        return frame
 
     def picture(self) -> Card:
         info, spec = self.info, self.spec
@@ -75,7 +74,9 @@ class Parts(Mapping[str, PartSpec], Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a part. `unavailable` says why a part is n/a."""
-        return frame_of(self).assign(changed=[name in self.changed for name in self.names])
+        frame = frame_of(self)
+        frame["changed"] = [name in self.changed for name in self.names]
+        return frame
 
     def picture(self) -> Table:
         parts = list(self.values())

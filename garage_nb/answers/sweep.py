@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from ..plain import shorten
 from ..registry.lift import Lifted
 from ..view.bars import Column, Table
 from ..view.figure import Plot
+from ..view.frames import framed
 from ..view.shown import Drawn
 from .text import demand_finite, one_text
 
@@ -62,10 +63,8 @@ class Sweep(Drawn):
 
     def frame(self) -> pd.DataFrame:
         """One row a variant."""
-        import pandas as pd
-
-        frame: pd.DataFrame = pd.DataFrame([vars(one) for one in self.outcomes])
-        return frame
+        columns = [item.name for item in fields(Outcome)]
+        return framed("variant", range(len(self.outcomes)), columns, [vars(one).values() for one in self.outcomes])
 
     def plot(self, measure: str = "probability", ax: Axes | None = None) -> Plot:
         """One line for one part, else parts by factors, or by tokens where one factor was swept over them."""

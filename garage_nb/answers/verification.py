@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,20 +15,23 @@ from ..core.sites import Read
 from ..registry.lift import Lifted
 from ..registry.part_spec import PartType
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ASPECTS = ("hooks", "weights", "train flags", "logits")
-
 
 @dataclass(frozen=True, repr=False)
 class Verification(Shown):
-    """Each check's finding; an empty text means that nothing differs."""
+    """Each check's finding, empty where nothing differs, and what was `compared` in it.
+
+    Hooks, keys, weights, train flags and logits are compared with those of the model as it was put on the lift.
+    """
 
     model_id: str
     findings: dict[str, str]
+    compared: dict[str, str]
 
     @property
     def ok(self) -> bool:
@@ -37,26 +41,45 @@ class Verification(Shown):
         return self.ok
 
     def frame(self) -> pd.DataFrame:
-        """One row a check: whether all is the same, and what was found where it is not."""
-        import pandas as pd
-
-        rows = [(not found, found) for found in self.findings.values()]
-        return pd.DataFrame(rows, index=pd.Index(list(self.findings), name="check"), columns=["same", "found"])
+        """One row a check: whether all is the same, what was compared, and what was found where it is not."""
+        rows = [(not found, self.compared[check], found) for check, found in self.findings.items()]
+        return framed("check", self.findings, ["same", "compared", "found"], rows)
 
     def picture(self) -> Card:
-        facts = {check: f"✗ {found}" if found else "✓ same" for check, found in self.findings.items()}
-        title = "as it came, bit for bit" if self.ok else "not as it came"
+        facts = {check: _told(found, self.compared[check]) for check, found in self.findings.items()}
+        title = "as it was put on the lift, bit for bit" if self.ok else "not as it was put on the lift"
         return Card(f"{self.model_id}: {title}", facts)
 
 
 def verify(lifted: Lifted) -> Verification:
-    """Compare with the first sight of the model, then read every layer and compare the logits and torch's RNG."""
+    """Compare with the first sight of the model; read every layer, and compare the logits and all random numbers."""
     model, spec = lifted.model, lifted.spec
-    differing = lifted.baseline.differences(Fingerprint.of(model))
-    findings = {f"{aspect} since it was put on the lift": differing.get(aspect, "") for aspect in _ASPECTS}
-    seed = torch.random.get_rng_state()
+    before = _generators()
+    now = Fingerprint.of(model)
+    differing, compared = lifted.baseline.differences(now), now.compared()
+    findings = {aspect: differing.get(aspect, "") for aspect in compared}
     seen = [Read(spec.site(name), lambda hidden: None) for name in spec.available(PartType.FULL_LAYER)]
-    same = torch.equal(logits(model, probe(model), seen), bare_logits(model))
-    findings["logits while every layer is read"] = "" if same else "reading changes them"
-    findings["random numbers"] = "" if torch.equal(seed, torch.random.get_rng_state()) else "torch's generator moved"
-    return Verification(spec.model_id, findings)
+    batch, bare = probe(model), bare_logits(model)
+    same, moved = torch.equal(logits(model, batch, seen), bare), _unlike(before, _generators())
+    read = {"logits while read": "" if same else "reading changes them", "random numbers": ", ".join(moved)}
+    size = f"{len(seen)} layers; {bare.shape[1]} tokens × {bare.shape[2]:,} logits"
+    return Verification(
+        spec.model_id,
+        {**findings, **read},
+        {**compared, "logits while read": size, "random numbers": ", ".join(before)},
+    )
+
+
+def _told(found: str, compared: str) -> str:
+    return f"✗ {found}" if found else f"✓ same: {compared}"
+
+
+def _generators() -> dict[str, Any]:
+    """The state of every generator that a run could draw from."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    on_cuda = {f"torch on cuda:{number}": state.tolist() for number, state in enumerate(cuda)}
+    return {"torch": torch.random.get_rng_state().tolist(), **on_cuda, "Python": random.getstate()}
+
+
+def _unlike(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [name for name, state in before.items() if after[name] != state]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from .undisturbed import undisturbed
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Hooks, weights and buffers, train flags, and the logits of a fixed prompt."""
+    """Hooks, the names and bits of weights and buffers, train flags, and the logits of a fixed prompt."""
 
     hooks: dict[str, tuple[int, ...]]
     ours: dict[str, int]
@@ -46,11 +47,25 @@ class Fingerprint:
         gone = {path for path, ids in self.hooks.items() if set(ids) - set(now.hooks.get(path, ()))}
         found = {
             "hooks": _named([*now.ours, *gone]),
-            "weights": _named(_unlike(self.state, now.state)),
+            "keys": _keys(self.state, now.state),
+            "weights": _named(
+                [name for name in _unlike(self.state, now.state) if name in self.state and name in now.state]
+            ),
             "train flags": _named(_unlike(self.training, now.training)),
             "logits": "" if self.logits == now.logits else "a fixed prompt answers otherwise",
         }
         return {aspect: where for aspect, where in found.items() if where}
+
+    def compared(self) -> dict[str, str]:
+        """How much of the model each aspect is, in words."""
+        modules, numbers = f"{len(self.training)} modules", sum(prod(shape) for shape, *_ in self.state.values())
+        return {
+            "hooks": f"{modules}, {sum(map(len, self.hooks.values()))} hooks of others on them",
+            "keys": f"{len(self.state)} names in their order",
+            "weights": f"{len(self.state)} tensors, {numbers:,} numbers",
+            "train flags": modules,
+            "logits": "a fixed prompt",
+        }
 
 
 def bare_logits(model: Any) -> Tensor:
@@ -93,6 +108,11 @@ def _scattered(count: int, device: torch.device) -> Tensor:
 
 def _unlike(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     return [name for name in {**a, **b} if a.get(name) != b.get(name)]
+
+
+def _keys(a: dict[str, Any], b: dict[str, Any]) -> str:
+    changed = [name for name in {**a, **b} if name not in a or name not in b]
+    return _named(changed) or ("" if list(a) == list(b) else "in another order")
 
 
 def _named(places: Sequence[str]) -> str:

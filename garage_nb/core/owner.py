@@ -62,7 +62,7 @@ class Owner:
     @property
     def acting(self) -> bool:
         here = self in _HERE.get() or (self._everywhere and self._in_thread)
-        return self._open and not self._left and here and not (self._aside and _OWN_RUN.get())
+        return self._open and not self._left and here and not (self._aside and in_own_run())
 
     @property
     def ledger(self) -> Ledger | None:
@@ -98,6 +98,15 @@ def own_run_here() -> Iterator[None]:
         yield
     finally:
         _OWN_RUN.set(before)
+
+
+def in_own_run() -> bool:
+    return _OWN_RUN.get()
+
+
+def no_own_run_here() -> None:
+    """After an interrupt that left one unfinished."""
+    _OWN_RUN.set(False)
 
 
 def _open_here() -> tuple[Owner, ...]:

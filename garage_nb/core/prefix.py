@@ -51,9 +51,9 @@ def prefix_of(
     """`cached`: for a run that fills a cache. Nothing is left out of a model that somebody else watches: their hooks
     are to see every block.
     """
-    state = state_of(model) if len(chain) and not _watched(model) else None
-    before = {} if state is None else dict(_edits_before(chain, taps))
-    if state is None or not before:
+    before = dict(_edits_before(chain, taps)) if len(chain) else {}
+    state = state_of(model) if before and not _watched(model) else None
+    if state is None:
         return Prefix()
     shelf = shelf_of(model)
     fitting = {first: shelf.find(first, state, batch, edits, cached=cached) for first, edits in before.items()}

@@ -118,11 +118,10 @@ def _record(model: nn.Module, batch: Batch, prefix: Prefix, taps: Iterable[Tap])
 @contextmanager
 def own_run(model: nn.Module) -> Iterator[None]:
     """A run of ours: one at a time, on a model that is as it was again when the block ends."""
-    with lock_of(model):
-        _demand_no_other_pass(model)
-        recover(model)
-        with undisturbed(model), own_run_here(), stoppable(model):
-            yield
+    _demand_no_other_pass(model)
+    recover(model)
+    with lock_of(model), undisturbed(model), own_run_here(), stoppable(model):
+        yield
 
 
 def _demand_no_other_pass(model: nn.Module) -> None:

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 from .attach import sweep
+from .owner import no_own_run_here
 from .walk import modules_of
 
 _LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
@@ -59,10 +61,14 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 
 def recover(model: nn.Module) -> int:
-    """Take back what an interrupt in the wrong instant left in this thread: hooks of ours, train flags, grad mode.
+    """Take back what an interrupt in the wrong instant left in this thread: the lock, hooks, train flags, grad mode.
 
     Returns how many hooks. Not for use during a pass.
     """
+    lock: Any = lock_of(model)
+    while lock._is_owned():  # the record that `threading` itself goes by, kept in one step with the lock
+        lock.release()
+    no_own_run_here()
     for before in [left for left in _OPEN if left.thread is threading.current_thread()]:
         before.restore()
     return sweep(model)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from ..core.family import ModelFamily
 from ..core.sites import leaving, with_entering
 from ..errors import InputError
+from ..view.cards import Card
+from ..view.frames import framed
+from ..view.shown import Shown
 from .hollow import Hollow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,7 @@ class PartDescription:
         return f"{known}; {self.tied}" if self.tied else known
 
 
-class ExtractedPart(nn.Module, ABC):
+class ExtractedPart(Shown, nn.Module):
     """A part on its own. `module` is the copy itself; `state_dict` holds its weights and no others."""
 
     def __init__(self, module: nn.Module, description: PartDescription) -> None:
@@ -42,8 +48,27 @@ class ExtractedPart(nn.Module, ABC):
         self.module = module
         self.description = description
 
-    def extra_repr(self) -> str:
-        return str(self.description)
+    def frame(self) -> pd.DataFrame:
+        """One row a tensor of its weights."""
+        weights = self.state_dict()
+        rows = [(str(tuple(one.shape)), one.numel(), str(one.dtype).removeprefix("torch.")) for one in weights.values()]
+        return framed("weight", weights, ["shape", "numbers", "dtype"], rows)
+
+    def picture(self) -> Card:
+        known = self.description
+        facts = {
+            "from": f"{known.model_id} ({known.family.value})",
+            "width": f"{known.input_dim} → {known.output_dim}",
+            "size": f"{known.parameters:,} parameters",
+            "takes": self.takes,
+            **({"shared": known.tied} if known.tied else {}),
+        }
+        return Card(known.name, facts, note=".module is the module itself.")
+
+    @property
+    @abstractmethod
+    def takes(self) -> str:
+        """What it is called with, in words."""
 
     @abstractmethod
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -53,6 +78,10 @@ class ExtractedPart(nn.Module, ABC):
 @final
 class FreePart(ExtractedPart):
     """A part that looks at one token at a time: embedding, ffn, norm, gate, head. Called as the module itself is."""
+
+    @property
+    def takes(self) -> str:
+        return "one token at a time"
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
@@ -65,6 +94,13 @@ class ContextPart(ExtractedPart):
     def __init__(self, module: nn.Module, description: PartDescription, hollow: Hollow) -> None:
         super().__init__(module, description)
         self.hollow = hollow
+
+    @property
+    def takes(self) -> str:
+        most = self.description.max_seq_len
+        return f"hidden states (batch, seq, {self.description.input_dim})" + (
+            f", at most {most} tokens" if most else ""
+        )
 
     def forward(
         self, hidden: Float[Tensor, "batch seq dim"], attention_mask: Int[Tensor, "batch seq"] | None = None

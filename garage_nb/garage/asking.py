@@ -32,7 +32,7 @@ class Asking(Session):
 
         Args:
             prompt: the text to go on from
-            tokens: how many new tokens at most; as config says when left out
+            tokens: how many new tokens at most; 20 unless config says otherwise
             temperature: 0 takes the likeliest token each time; above 0 draws, by the seed
             seed: for drawing; torch's own random numbers stay as they are
             layers: read these parts at every step, as for capture; they are in the answer's .steps
@@ -40,7 +40,9 @@ class Asking(Session):
         parts = () if layers is None else self.spec.usable(layers)
         return go_on(self.lifted, prompt, self.edits, self._sampling(tokens, temperature, seed), parts)
 
-    def stream(self, prompt: str, *, tokens: int | None = None, temperature: float = 0.0, seed: int = 0) -> Iterator[str]:
+    def stream(
+        self, prompt: str, *, tokens: int | None = None, temperature: float = 0.0, seed: int = 0
+    ) -> Iterator[str]:
         """The continuation under the recipe in force, piece by piece as it is written: `for piece in g.stream(…)`."""
         return pieces(self.lifted, prompt, self.edits, self._sampling(tokens, temperature, seed))
 

@@ -31,14 +31,16 @@ class Reading(Session):
         return self.spec.report()
 
     @verb("analyze")
-    def capture(self, prompt: Prompt, *, layers: Layers = "all", keep: bool = False, tau: float | None = None) -> Snapshots:
+    def capture(
+        self, prompt: Prompt, *, layers: Layers = "all", keep: bool = False, tau: float | None = None
+    ) -> Snapshots:
         """Read parts in one pass: a table of statistics.
 
         Args:
             prompt: the text the model reads
             layers: which parts: 0,3,-1 or attention_* or ffn_2.neurons; every layer when left out
             keep: keep the hidden states too
-            tau: the sparsity threshold, in standard deviations; as config says when left out
+            tau: the sparsity threshold, in standard deviations; 0.1 unless config says otherwise
         """
         camera = SnapshotCapture(self.model, self.tokenizer)
         return camera.run(prompt, layers, under=self.edits.taps(self.spec), keep=keep, tau=self._tau(tau))
@@ -59,7 +61,7 @@ class Reading(Session):
             prompt: the text the model reads
             statistic: mean, std, norm, sparsity, entropy, kurtosis, effective_dimension …
             layers: which parts, as for capture
-            tau: the sparsity threshold, in standard deviations; as config says when left out
+            tau: the sparsity threshold, in standard deviations; 0.1 unless config says otherwise
             save: a png, svg or pdf file to write the picture to
         """
         from ..snapshot.drawing import draw

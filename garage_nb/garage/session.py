@@ -53,12 +53,6 @@ class Session(Shown):
     def tokenizer(self) -> Any:
         return self.lifted.tokenizer
 
-    @property
-    @verb()
-    def spec(self) -> ModelSpec:
-        """Show what is known of the model as a whole; `parts` lists its parts."""
-        return self.lifted.spec
-
     def picture(self) -> Picture:
         return self.status().picture() if self.loaded else Card("The lift is empty.", note="Try: load showroom")
 
@@ -100,3 +94,9 @@ class Session(Shown):
     def status(self) -> Status:
         """Show what is on the lift and what is in force."""
         return Status(self.lifted.info, self.spec, self.edits)
+
+    @property
+    @verb()
+    def spec(self) -> ModelSpec:
+        """Show what is known of the model as a whole; `parts` lists its parts."""
+        return self.lifted.spec

@@ -51,7 +51,7 @@ class Tending(Session):
 
         panel = made(widget, self)
         if widget == "ping":
-            self.ping = panel  # type: ignore[assignment]
+            self.ping = panel
         return panel
 
     @verb(session=True, model=False)

@@ -16,11 +16,16 @@ LIVE = "-v"
 
 @dataclass(frozen=True)
 class _Place:
-    """What the finished words leave: whose value is due, which arguments come after it, which options are open."""
+    """What the finished words leave: whose value is due, which arguments come after it, which may be named."""
 
     waiting: inspect.Parameter | None
     to_come: tuple[inspect.Parameter, ...]
-    options: Mapping[str, inspect.Parameter]
+    named: Mapping[str, inspect.Parameter]
+
+    @property
+    def options(self) -> list[Offer]:
+        """Those that have to be named; the others may be."""
+        return of_kind("option", [name for name, item in self.named.items() if item.kind is item.KEYWORD_ONLY])
 
 
 def offers(before: Sequence[str], word: str, scene: Scene) -> Found:
@@ -49,22 +54,23 @@ def _option(entry: Verb, word: str, place: _Place, scene: Scene) -> Found:
     """Its name, or its value behind `=`."""
     name, joined, value = word.partition("=")
     if not joined:
-        return word, fitting(word, of_kind("option", place.options))
-    return values(entry, place.options[name], value, scene) if name in place.options else (value, [])
+        return word, fitting(word, place.options)
+    return values(entry, place.named[name], value, scene) if name in place.named else (value, [])
 
 
 def _argument(entry: Verb, word: str, place: _Place, scene: Scene) -> Found:
     """A value, and options too where none is due."""
     due = place.waiting or next(iter(place.to_come), None)
     text, found = (word, []) if due is None else values(entry, due, word, scene)
-    if word or place.waiting is not None or (found and due is not None and due.default is inspect.Parameter.empty):
+    demanded = place.waiting is not None or (due is not None and found and due.default is inspect.Parameter.empty)
+    if word or isinstance(word, Text) or demanded:
         return text, found
-    return text, [*found, *of_kind("option", place.options)]
+    return text, [*found, *place.options]
 
 
 def _place(entry: Verb, words: Sequence[str], scene: Scene) -> _Place:
     arguments = _arguments(entry, scene)
-    options = {**_named(arguments), **_of_the_face(scene)}
+    named = {_spelt(item): item for item in arguments} | _of_the_face(scene)
     to_come = [item for item in arguments if item.kind is not inspect.Parameter.KEYWORD_ONLY]
     waiting, live = None, False
     for word in words:
@@ -73,22 +79,18 @@ def _place(entry: Verb, words: Sequence[str], scene: Scene) -> _Place:
         if waiting is not None or behind:
             waiting = None
         elif word.startswith("--") and not isinstance(word, Text):
-            given = options.pop(name, None)
+            given = named.pop(name, None)
             to_come = [item for item in to_come if _spelt(item) != name]
             waiting = given if given is not None and not joined and given.annotation != "bool" else None
         else:
             to_come = to_come[1:]
-    return _Place(waiting, tuple(to_come), options)
+    return _Place(waiting, tuple(to_come), named)
 
 
 def _arguments(entry: Verb, scene: Scene) -> list[inspect.Parameter]:
     """Those of the method but `self`, and the prompt where the cell is the prompt."""
     own = list(entry.signature.parameters.values())[1:]
     return [item for item in own if not (scene.cell and item.name == "prompt")]
-
-
-def _named(arguments: Sequence[inspect.Parameter]) -> dict[str, inspect.Parameter]:
-    return {_spelt(item): item for item in arguments if item.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def _of_the_face(scene: Scene) -> dict[str, inspect.Parameter]:

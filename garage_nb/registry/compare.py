@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..view.bars import number
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 from .adapters import Judgement, Verdict, judge
 from .part_spec import PartType
@@ -66,11 +67,9 @@ class Compatibility(Mapping[str, Any], Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row for each kind of part: verdict, adapter, reason, and how many fit as they are in either model."""
-        import pandas as pd
-
         rows = [(row.verdict.value, row.adapter, row.reason, *map(_of, row.as_is)) for row in self.parts]
         heads = ["verdict", "adapter", "reason", "as it is in a", "as it is in b"]
-        return pd.DataFrame(rows, columns=heads, index=pd.Index([row.part for row in self.parts], name="part"))
+        return framed("part", [row.part for row in self.parts], heads, rows)
 
     def picture(self) -> Card:
         facts = {key.replace("_", " "): " · ".join(map(number, self.facts[key])) for key in _PAIRS}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..view.bars import Column, Table
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -34,14 +35,12 @@ class Report(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a block: claim, error and tolerance relative to the largest value, proved, reason."""
-        import pandas as pd
-
         rows = [
             (proof.claim, proof.error, proof.tolerance, not proof.reason, proof.reason or self._missing(proof))
             for proof in self.proofs
         ]
-        names = pd.Index([proof.layer for proof in self.proofs], name="layer")
-        return pd.DataFrame(rows, index=names, columns=["claim", "error", "tolerance", "proved", "reason"])
+        layers = [proof.layer for proof in self.proofs]
+        return framed("layer", layers, ["claim", "error", "tolerance", "proved", "reason"], rows)
 
     def picture(self) -> Table:
         errors = [math.nan if proof.error is None else proof.error for proof in self.proofs]

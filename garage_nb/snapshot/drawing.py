@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..view.figure import Plot
+from ..view.frames import framed
 from ..view.palette import AMBER, PLOT_LINE
 from ..view.plots import legend, line
 from .measures import defined, head
@@ -32,7 +33,5 @@ def draw(untouched: Snapshots, statistic: str, tuned: Snapshots | None = None) -
 
 def _frame(runs: Mapping[str, Snapshots], statistic: str) -> pd.DataFrame:
     """One row a part, one column a run."""
-    import pandas as pd
-
-    parts = pd.Index(list(runs["untouched"]), name="part")
-    return pd.DataFrame({name: run.values_of(statistic) for name, run in runs.items()}, index=parts)
+    values = zip(*(run.values_of(statistic) for run in runs.values()), strict=True)
+    return framed("part", runs["untouched"], list(runs), values)

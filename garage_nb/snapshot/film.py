@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..core.sites import Read, Reader
-from ..core.stats import TAU, Statistics, reduce, rows_of
+from ..core.stats import NAMES, TAU, Statistics, reduce, rows_of
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
 from ..view.figure import Plot
+from ..view.frames import framed
 from ..view.shown import Drawn
 from .measures import defined, demand, head
 
@@ -61,31 +62,31 @@ class Steps(Drawn):
 
     def frame(self) -> pd.DataFrame:
         """One row a step and part, one column a statistic; `token` is what the step led to."""
-        import pandas as pd
-
-        keys = [(step, name) for name, frames in self.frames.items() for step in range(len(frames))]
-        rows = [{"token": self._token(step), **self.frames[name][step].as_dict()} for step, name in keys]
-        index = pd.MultiIndex.from_tuples(keys, names=["step", "part"])
-        frame: pd.DataFrame = pd.DataFrame(rows, index=index).sort_index(level="step", sort_remaining=False)
-        return frame
+        keys = [(step, name) for step in range(self._length) for name in self.frames]
+        rows = [(self._token(step), *self.frames[name][step].as_dict().values()) for step, name in keys]
+        return framed(("step", "part"), keys, ["token", *NAMES], rows)
 
     def plot(self, statistic: str = "norm", ax: Axes | None = None) -> Plot:
         """One statistic, parts by steps."""
         from ..view.plots import grid
 
         values = [self.values_of(statistic, name) for name in self.frames]
-        tokens = [repr(self._token(step)) for step in range(len(values[0]))]
+        tokens = [repr(self._token(step)) for step in range(self._length)]
         label = defined(statistic, self.tau)
         drawn = grid(list(self.frames), tokens, values, label, across="the token each step led to", ax=ax)
         words = f"{head(statistic, self.tau)} of {len(values)} parts of {self.model_id}, step by step"
         return Plot(drawn, words, self.frame)
 
     def picture(self) -> Table:
-        steps = range(max(map(len, self.frames.values()), default=0))
+        steps = range(self._length)
         columns = [Column("leads to", [repr(self._token(step)) for step in steps])]
         columns += [Column(f"norm of {name}", self.values_of("norm", name)) for name in self.frames]
         names = [str(step) for step in steps]
         return Table(names, columns, title=self.model_id, caption="step 0 is the whole prompt")
+
+    @property
+    def _length(self) -> int:
+        return max(map(len, self.frames.values()), default=0)
 
     def _token(self, step: int) -> str:
         return self.tokens[step] if step < len(self.tokens) else ""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..core.stats import Statistics
+from ..core.stats import NAMES, Statistics
 from ..errors import nearest
 from ..view.bars import Column, Table, number
 from ..view.cards import Card
 from ..view.figure import Plot
+from ..view.frames import framed
 from ..view.shown import Drawn, Shown
 from .measures import defined, demand, head
 
@@ -49,9 +50,7 @@ class Snapshot(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row, one column a statistic."""
-        import pandas as pd
-
-        return pd.DataFrame([self.statistics.as_dict()], index=pd.Index([self.name], name="part"))
+        return framed("part", [self.name], NAMES, [self.statistics.as_dict().values()])
 
     def picture(self) -> Card:
         hidden = "kept" if self.hidden is not None else "not kept: capture with keep=True, or --keep"
@@ -95,11 +94,7 @@ class Snapshots(Mapping[str, Snapshot], Drawn):
 
     def frame(self) -> pd.DataFrame:
         """One row a part, one column a statistic."""
-        import pandas as pd
-
-        rows = [shot.statistics.as_dict() for shot in self.values()]
-        frame: pd.DataFrame = pd.DataFrame(rows, index=pd.Index(list(self), name="part"))
-        return frame
+        return framed("part", self, NAMES, [shot.statistics.as_dict().values() for shot in self.values()])
 
     def plot(self, statistic: str = "sparsity", ax: Axes | None = None) -> Plot:
         """One statistic along the parts."""

@@ -34,8 +34,8 @@ def pairs(
     first, second = ([max(amount, LEAST) for amount in series] for series in amounts)
     places = range(len(names))
     ax.hlines(places, first, second, color=PLOT_INK, linewidth=0.8)
-    ring = {"markerfacecolor": "none", "markersize": 6.5, "markeredgewidth": 1.6}
-    ax.plot(first, places, "o", color=colors[0], label=lettered(labels[0], 30), **ring)
+    (ring,) = ax.plot(first, places, "o", color=colors[0], label=lettered(labels[0], 30), markersize=6.5)
+    ring.set(markerfacecolor="none", markeredgewidth=1.6)
     ax.plot(second, places, "o", color=colors[1], label=lettered(labels[1], 30), markersize=5)
     ax.set_xscale("log")
     ax.minorticks_off()

@@ -9,7 +9,8 @@ from __future__ import annotations
 AMBER = "#b87300"  # 3.8:1 on white, 4.9:1 on JupyterLab's dark ground
 PLOT_INK = "#7f8792"  # contrast about 3.7:1 on white and 4.7:1 on JupyterLab's dark ground
 PLOT_GRID = "#7f879244"
-PLOT_LINE = "#3b82c4"
+PLOT_LINE = "#3b82c4"  # 4.1:1 and 4.7:1
+PLOT_OTHER = "#9061c2"  # 4.5:1 and 4.2:1; a second model beside the first, where neither is changed
 PLOT_AMOUNTS = "cividis"  # perceptually even, and the same to every kind of eye
 
 CSS_INK = "var(--jp-content-font-color1, var(--vscode-editor-foreground, CanvasText))"

@@ -17,6 +17,7 @@ import anywidget
 import traitlets
 
 from ..errors import InputError, nearest
+from ..plain import one_line
 from ..view.palette import AMBER
 
 STATIC = Path(__file__).parent / "static"
@@ -77,7 +78,7 @@ class Panel(anywidget.AnyWidget):
                     self.send_state(name)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._summary()})"
+        return f"{type(self).__name__}({one_line(self._summary())})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -6,11 +6,12 @@ It takes its colour from the text around it (`currentColor`), so it fits light a
 from __future__ import annotations
 
 from collections.abc import Collection
-from html import escape
 from itertools import groupby
 from typing import NamedTuple
 
+from ..plain import shorten
 from ..registry.specs import ModelSpec
+from ..view.markup import line, page
 from ..view.palette import AMBER
 from .machine import ATTENTION, FFN, RESIDUAL, Place, Row, rows
 from .words import about
@@ -40,24 +41,16 @@ class Box(NamedTuple):
 
 def picture(spec: ModelSpec, *, picked: Collection[str], changed: Collection[str]) -> str:
     """Output on top. Picked parts are filled, changed ones amber, n/a ones dashed; words show on hover."""
-    heading = escape(f"{spec.model_id}: {about(spec)}")
+    heading = line(f"{spec.model_id}: {about(spec)}")
     body, height = _body(rows(spec), picked, changed)
-    caption = f"{heading}. {escape(_told(picked, changed))}"
-    return (
+    caption = f"{heading}. {line(_told(picked, changed))}"
+    return page(
         '<figure style="margin:0;max-height:520px;overflow:auto">'
         f'<figcaption style="font:12px system-ui,sans-serif;padding:4px 0">{caption}</figcaption>'
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{heading}" viewBox="0 0 {WIDTH} {height}"'
         f' width="{WIDTH}" style="max-width:100%;height:auto;font:11px system-ui,sans-serif" fill="none">'
         f"{body}</svg></figure>"
     )
-
-
-def shorten(name: str, longest: int) -> str:
-    """The name, its middle left out when it is longer than `longest` characters."""
-    if len(name) <= longest:
-        return name
-    tail = (longest - 1) // 2
-    return f"{name[: longest - 1 - tail]}…{name[-tail:]}"
 
 
 def _told(picked: Collection[str], changed: Collection[str]) -> str:
@@ -130,11 +123,11 @@ def _part(place: Place, box: Box, picked: bool, changed: bool) -> str:
     dashes = f' stroke-dasharray="3 3" stroke-opacity="{FAINT}"' if place.unavailable else ""
     x, y, width, height = box
     shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="2" {fill} {edge}{dashes}/>'
-    return f"<g><title>{escape(place.words)}</title>{shape}{_label(place, box)}</g>"
+    return f"<g><title>{line(place.words)}</title>{shape}{_label(place, box)}</g>"
 
 
 def _label(place: Place, box: Box) -> str:
     if not place.label:
         return ""
-    text, muted = escape(shorten(place.label, box.longest)), f' fill-opacity="{FAINT}"' if place.unavailable else ""
+    text, muted = line(shorten(place.label, box.longest)), f' fill-opacity="{FAINT}"' if place.unavailable else ""
     return f'<text x="{box.middle}" y="{box.y + 14}" text-anchor="middle" fill="currentColor"{muted}>{text}</text>'

@@ -7,10 +7,10 @@ from garage_nb.verbs import verbs_of
 
 
 def test_the_first_page_lists_every_verb_with_its_summary() -> None:
-    page = repr(Garage().help())
+    page = " ".join(repr(Garage().help()).split())  # a summary may go on below
 
     for name, entry in verbs_of(Garage).items():
-        assert any(line.split() == [name, *entry.summary.split()] for line in page.split("\n"))
+        assert f" {name} {entry.summary} " in page
 
 
 def test_a_verbs_page_explains_its_arguments_and_its_other_name() -> None:

@@ -78,8 +78,8 @@ def test_frame_and_plots(garage: Garage) -> None:
 
     assert len(lines.frame()) == 9
     assert list(squares.frame()["part"].unique()) == ["layer_0", "layer_1", "layer_2"]
-    assert lines.plot().lines[0].get_ydata().tolist() == [one.probability for one in lines.outcomes]
-    picture = squares.plot("divergence").images[0].get_array()
+    assert lines.plot().axes.lines[0].get_ydata().tolist() == [one.probability for one in lines.outcomes]
+    picture = squares.plot("divergence").axes.images[0].get_array()
     assert picture.shape == (3, 9)
     assert picture[2, 0] == squares.outcomes[18].divergence
     with pytest.raises(InputError, match="no 'size'"):

@@ -14,6 +14,7 @@ from garage_nb.core.batch import prepare
 from garage_nb.core.generate import generate, streamed
 from garage_nb.core.hooks import HookManager
 from garage_nb.core.kept import shelf_of
+from garage_nb.core.owner import in_own_run
 from garage_nb.core.run import logits, read
 from garage_nb.core.sites import Read, Write, everywhere
 from garage_nb.core.undisturbed import lock_of, recover
@@ -66,6 +67,7 @@ class Tour:
             "train flags": [module.training for module in self.model.modules()] == self.flags,
             "random numbers": torch.equal(torch.get_rng_state(), self.random),
             "logits": torch.equal(logits_of(self.model), self.bare),
+            "own run": not in_own_run(),
             "lock": self._elsewhere.submit(self._lock_is_free).result(60),
         }
         self.model.lm_head.train()

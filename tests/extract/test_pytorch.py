@@ -342,7 +342,9 @@ def test_the_description_says_what_a_part_is() -> None:
     assert (known.name, known.family.value, known.input_dim, known.output_dim) == ("output_head", "gpt2", 32, VOCAB)
     assert known.parameters == 32 * VOCAB
     assert known.tied == "its weight is also that of embedding in the model, but here it is on its own"
-    assert "output_head of GPT2LMHeadModel (gpt2): 32 → 64, 2,048 parameters; its weight is also" in repr(part)
+    assert str(known).startswith("output_head of GPT2LMHeadModel (gpt2): 32 → 64, 2,048 parameters; its weight is also")
+    for fact in ("GPT2LMHeadModel (gpt2)", "32 → 64", "2,048 parameters", known.tied):
+        assert fact in repr(part)
 
 
 def test_weights_that_are_nobody_elses_are_not_called_tied() -> None:

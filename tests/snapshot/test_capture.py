@@ -109,7 +109,8 @@ def test_tau_is_used_and_said(gpt2: Any) -> None:
     wide, narrow = (SnapshotCapture(gpt2).run(prompt(), tau=tau) for tau in (1.0, 0.01))
 
     assert wide["layer_0"].sparsity > 0.5 > narrow["layer_0"].sparsity
-    assert wide.label("sparsity") == "sparsity  |x|\u00a0≤\u00a01\u00a0σ"
+    assert "sparsity |x|\u00a0≤\u00a01\u00a0σ" in wide._repr_html_()
+    assert wide.plot().axes.get_ylabel() == "sparsity, share of |x| ≤ 1 σ"
 
 
 @pytest.mark.parametrize("statistics", ["norm", ["norm"]])
@@ -189,10 +190,10 @@ def test_a_statistic_that_is_not_there(gpt2: Any) -> None:
 def test_the_plot_shows_the_numbers(gpt2: Any) -> None:
     snapshots = SnapshotCapture(gpt2).run(prompt())
 
-    axes = snapshots.plot("norm")
+    axes = snapshots.plot("norm").axes
 
     assert list(axes.lines[0].get_ydata()) == snapshots.values_of("norm")
     assert [tick.get_text() for tick in axes.get_xticklabels()] == list(snapshots)
-    assert axes.get_ylabel() == "norm"
-    assert "σ" in snapshots.plot().get_ylabel()
+    assert axes.get_ylabel().startswith("norm ‖x‖")
+    assert "σ" in snapshots.plot().axes.get_ylabel()
     assert torch.isfinite(logits_of(gpt2)).all()

@@ -59,7 +59,7 @@ def test_its_frame_has_a_row_for_each_step_and_part(llama: Any) -> None:
 def test_it_shows_itself(llama: Any) -> None:
     steps, _ = filmed(llama, Recipe())
 
-    axes = steps.plot("norm")
+    axes = steps.plot("norm").axes
 
     assert "norm of attention_1" in repr(steps)
     assert [label.get_text() for label in axes.get_yticklabels()] == list(PARTS)

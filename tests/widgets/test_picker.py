@@ -170,7 +170,7 @@ def test_the_picture_tells_two_stacks_apart_and_numbers_their_blocks() -> None:
     picker = LayerPicker(opened("seq2seq-t5"))
     root = ElementTree.fromstring(picker._repr_mimebundle_()[0]["text/html"])
 
-    assert [text.text for text in root.findall(f"{SVG}svg/{SVG}text")] == ["decoder", "encoder"]
+    assert [text.text for text in root.findall(f".//{SVG}svg/{SVG}text")] == ["decoder", "encoder"]
     assert drawn(picker)["encoder_layer_2"].findtext(f"{SVG}text") == "2"
 
 
