@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
 from garage_nb.__main__ import main
+from garage_nb.command.manual import manual
 from garage_nb.garage import Garage
 
 FRANCE = "The capital of France is"
@@ -28,8 +31,9 @@ def test_analyze_prints_the_layers_with_bars() -> None:
 
     lines = out.decode().rstrip().split("\n")
     assert error == b""
-    assert [line.split()[0] for line in lines[2:]] == ["layer_0", "layer_3"]
-    assert all("█" in line for line in lines[2:])
+    layers = [line for line in lines if line.startswith("layer_")]
+    assert [line.split()[0] for line in layers] == ["layer_0", "layer_3"]
+    assert all("█" in line for line in layers)
 
 
 def test_a_terminal_without_unicode_gets_its_table() -> None:
@@ -55,13 +59,18 @@ def test_a_reader_who_has_enough_is_no_error() -> None:
 @pytest.mark.parametrize("words", [[], ["help"], ["--help"], ["-h"]])
 def test_without_a_verb_it_helps(words: list[str], capsys: Captured) -> None:
     assert main(words) == 0
-    assert capsys.readouterr().out == f"{Garage().help()!r}\n"
+    assert capsys.readouterr().out == f"{manual()}\n"
 
 
 @pytest.mark.parametrize("words", [["help", "analyze"], ["analyze", "--help"], ["capture", "showroom", "-h"]])
 def test_each_verb_is_explained(words: list[str], capsys: Captured) -> None:
     assert main(words) == 0
-    assert capsys.readouterr().out == f"{Garage().help('capture')!r}\n"
+    assert capsys.readouterr().out == f"{manual('capture')}\n"
+
+
+def test_it_tells_its_version(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"garage-nb {version('garage-nb')}\n"
 
 
 def test_what_is_printed_is_the_answer(capsys: Captured) -> None:
@@ -70,28 +79,48 @@ def test_what_is_printed_is_the_answer(capsys: Captured) -> None:
 
 
 REFUSED = {
-    "no such verb": (["scael"], "no verb 'scael'"),
-    "no model": (["analyze"], "capture needs a model"),
-    "an option for a model": (["analyze", "--prompt", "x"], "capture needs a model"),
-    "no session": (["scale", "showroom", "layer_0", "0.5"], "scale changes a session"),
-    "nothing to load into": (["load", "showroom"], "load changes a session"),
-    "no folder": (["verify", "/no/such"], "/no/such"),
-    "no prompt": (["analyze", "showroom"], "capture needs PROMPT"),
-    "half a character": (["generate", "showroom", "\udcff"], "U\\+DCFF"),
-    "no layer": (["analyze", "showroom", "hi", "--layers", "99"], "layer_99"),
+    "no folder": (["verify", "/no/such"], "/no/such", 1),
+    "half a character": (["generate", "showroom", "\udcff"], "U+DCFF", 1),
+    "no layer": (["analyze", "showroom", "hi", "--layers", "99"], "layer_99", 1),
+    "an edit of no layer": (["generate", "showroom", "hi", "--edit", "scale layer_99 2"], "layer_99", 1),
+    "no table": (["extract", "showroom", "attention_1", "--format", "csv"], "no table", 1),
+    "no such verb": (["scael"], "no verb 'scael'", 2),
+    "no such page": (["help", "scael"], "no verb 'scael'", 2),
+    "no model": (["analyze"], "capture needs a model", 2),
+    "no prompt": (["analyze", "/no/such"], "capture needs PROMPT", 2),
+    "an option there is not": (["parts", "/no/such", "--colour"], "--colour", 2),
+    "a session's": (["stop"], "stop belongs to a session", 2),
+    "too much": (["demo", "now"], "demo takes no further words", 2),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_an_error_is_two_lines_and_exit_code_1(case: str, capsys: Captured) -> None:
-    words, message = REFUSED[case]
+def test_an_error_is_two_lines_and_its_exit_code(case: str, capsys: Captured) -> None:
+    """1 for what is refused; 2 for what is not understood, before any model is looked for."""
+    words, message, code = REFUSED[case]
 
-    assert main(words) == 1
+    assert main(words) == code
 
     shown = capsys.readouterr()
     assert shown.out == ""
     assert len(shown.err.strip().split("\n")) == 2
-    assert message.replace("\\", "") in shown.err
+    assert message in shown.err
+
+
+def test_an_interrupt_ends_with_130() -> None:
+    code = "import signal, sys; from garage_nb.__main__ import main; import garage_nb.command.line as line\n"
+    code += "line.read_line = lambda words: signal.raise_signal(signal.SIGINT); sys.exit(main(['models']))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_json_goes_on_to_another_program(capsys: Captured) -> None:
+    assert main(["parts", "showroom", "attention_*", "--format", "json"]) == 0
+
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["part"] for row in rows] == [f"attention_{layer}" for layer in range(6)]
 
 
 def test_the_registry_needs_no_model(capsys: Captured) -> None:

@@ -111,6 +111,9 @@ def test_help_is_there_for_every_verb(garage: Garage, word: str) -> None:
 
 
 def test_usage_says_what_is_taken_when_left_out() -> None:
-    assert usage(VERBS["capture"]) == "capture PROMPT [--layers all] [--keep] [--tau 0.1]"
+    assert usage(VERBS["capture"]) == "capture PROMPT [--layers all] [--keep] [--tau …]"
+    assert usage(VERBS["noise"]) == "noise PART [STD] [--seed 0] [--tokens all]"
+    assert usage(VERBS["capture"], "MODEL").startswith("garage capture MODEL PROMPT ")
+    assert usage(VERBS["doctor"], "MODEL") == "garage doctor"
     assert usage(VERBS["parts"]) == "parts [SELECT]"
     assert usage(VERBS["compare"]) == "compare [A] [B] [--prompt …]"

@@ -67,7 +67,7 @@ class Written(Shown):
 
 def _python(edit: Edit, verb: str, names: dict[int, str]) -> str:
     def said(value: Any) -> str:
-        return names.get(id(value)) or repr(str(value) if isinstance(value, Tokens) else value)
+        return names.get(id(value)) or (_literal(str(value)) if isinstance(value, str | Tokens) else repr(value))
 
     given = [said(value) for value, option in _said(edit) if option is None]
     return f"garage.{verb}({', '.join([*given, *(f'{name}={said(value)}' for value, name in _said(edit) if name)])})"
@@ -88,6 +88,10 @@ def _said(edit: Edit) -> list[tuple[Any, str | None]]:
     options = [item for item in fields(edit) if item.metadata]
     told = [(getattr(edit, item.name), item.name) for item in options if getattr(edit, item.name) != item.default]
     return [*plain, *sorted(told, key=lambda pair: pair[1] == "tokens")]
+
+
+def _literal(text: str) -> str:
+    return f'"{text}"' if text.isprintable() and not {'"', "\\"} & set(text) else repr(text)
 
 
 def _is_plain(value: Any) -> bool:

@@ -80,7 +80,8 @@ class Sweep(Drawn):
         if len(parts) == 1:
             drawn = line(names, values, label=label, across=f"{self._across} of {parts[0]}", ax=ax)
         else:
-            drawn = grid(parts, names, rows, label, across=self._across, ax=ax)
+            top = 1.0 if measure == "probability" else None
+            drawn = grid(parts, names, rows, label, across=self._across, top=top, ax=ax)
         return Plot(drawn, f"{label} by {self._across}, {len(self.outcomes)} variants", self.frame)
 
     def picture(self) -> Table:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .check import Check
+from .packages import version
 
 SERVER = re.compile(r"jupyter[-_ ]?(lab|notebook|server|hub)|nbclassic|\bnotebook\b")
 PAGE_HALVES = ("anywidget", "@jupyter-widgets/jupyterlab-manager")
@@ -33,11 +34,10 @@ def running_kernel() -> Any:
 
 
 def _subshells(kernel: Any) -> Check:
-    info = kernel.kernel_info
-    known = f"{info['implementation']} {info['implementation_version']}"
-    if "kernel subshells" in info.get("supported_features", ()):
+    known = f"ipykernel {version('ipykernel')}"
+    if "kernel subshells" in kernel.kernel_info.get("supported_features", ()):
         return Check("kernel", "ok", f"{known}, with subshells: widgets answer while a cell runs")
-    todo = "For widgets that answer sooner: pip install ipykernel>=7, then restart."
+    todo = 'For widgets that answer sooner: pip install "ipykernel>=7", then restart the kernel.'
     return Check("kernel", "check", f"{known}, without subshells: widgets answer when the cell is done", todo)
 
 

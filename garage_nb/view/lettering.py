@@ -5,8 +5,9 @@ What no installed font can draw is shown as `\\u65e5` rather than as an empty bo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
@@ -14,10 +15,12 @@ from ..plain import escaped, one_line, shorten
 from .palette import PLOT_INK
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-TICK = 18  # characters
+TICK, LABEL = 18, 80  # characters of a name, and of what an axis measures
 SIZE = 9  # points
+INCH = 0.072  # of a letter of that size, on average
 # Beside matplotlib's own font, of which it warns for every sign it lacks; in this order, where they are installed.
 WIDE = (
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Yu Gothic", "Microsoft YaHei",
@@ -38,18 +41,32 @@ def style(**more: Any) -> dict[str, Any]:
     return {"parse_math": False, "fontfamily": list(_families()), "fontsize": SIZE, "color": PLOT_INK, **more}
 
 
-def name_ticks(axis: Axis, names: Sequence[str], most: int, **more: Any) -> None:
-    """A name at every place from 0, or at every second or third where there are more than `most`."""
+def wide(names: Iterable[str]) -> float:
+    """Inches that the widest of the names takes, with a little air."""
+    return INCH * (2 + max((len(lettered(name)) for name in names), default=0))
+
+
+def name_rows(ax: Axes, names: Sequence[str], most: int) -> None:
+    """A name at every place from 0 upwards, or at every second or third where there are more than `most`."""
+    _name_ticks(ax.yaxis, names, most)
+
+
+def name_columns(ax: Axes, names: Sequence[str], most: int, *, top: bool = False, **more: Any) -> None:
+    """The same from left to right, slanted where they would touch."""
+    room = ax.bbox.width / ax.figure.dpi / max(1, min(len(names), most))
+    slant = {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"} if wide(names) > room else {}
+    _name_ticks(ax.xaxis, names, most, **slant, **more)
+
+
+def measure(axis: Axis, text: str, inches: float) -> None:
+    """What an axis measures, on as many lines as its length makes it."""
+    lines = wrap(lettered(text, LABEL), max(12, int(inches / INCH)))
+    axis.set_label_text("\n".join(lines), **style())
+
+
+def _name_ticks(axis: Axis, names: Sequence[str], most: int, **more: Any) -> None:
     every = -(-len(names) // most) or 1
-    shown = [lettered(name) for name in names[::every]]
-    axis.set_ticks(range(0, len(names), every), shown, **style(**more))
-
-
-def slanted(names: Sequence[str], wide: int) -> dict[str, Any]:
-    """How names stand under an axis that has room for so many letters in all."""
-    if sum(len(lettered(name)) + 2 for name in names) <= wide:
-        return {}
-    return {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    axis.set_ticks(range(0, len(names), every), [lettered(name) for name in names[::every]], **style(**more))
 
 
 def _instead(sign: str) -> str:

@@ -6,16 +6,16 @@ Figures are made without pyplot's global state, so a widget callback on another 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .lettering import lettered, name_ticks, slanted, style
+from .lettering import lettered, measure, name_columns, name_rows, style, wide
 from .palette import PLOT_AMOUNTS, PLOT_GRID, PLOT_INK, PLOT_LINE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LABEL = 80  # characters of what an axis says of itself
-LETTERS = 78  # that stand side by side under a picture
+STROKE: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1.4, "clip_on": False}  # a point at 0 is whole
+SQUARE = (0.32, 0.6)  # inches across a column of a grid, as its names need
 
 
 def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes:
@@ -50,10 +50,10 @@ def line(
     places are where their names do not.
     """
     ax = axes(ax)
-    ax.plot(range(len(names)), values, color=color, marker="o", markersize=4, linewidth=1.4, label=lettered(name))
+    ax.plot(range(len(names)), values, color=color, **STROKE, label=lettered(name))
     if min(values) >= 0:
         ax.set_ylim(bottom=0, auto=True)  # amounts are read by their height; a second line may be higher
-    name_ticks(ax.xaxis, names, 12, **slanted(names, LETTERS))
+    name_columns(ax, names, 12)
     say(ax, across, label)
     return ax
 
@@ -65,33 +65,43 @@ def grid(
     label: str,
     *,
     across: str = "",
+    top: float | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Amounts as colours, one row of squares a name from bottom (input) to top (output)."""
-    size = (max(4.0, 1.8 + 0.32 * len(columns)), max(1.8, 1.0 + 0.26 * len(rows)))
-    ax = axes(ax, size)
+    """Amounts as colours, one row of squares a name from bottom (input) to top (output). Colours go from 0 to `top`
+    where one is given, else from the smallest to the largest.
+    """
+    square = min(max(SQUARE[0], wide(columns)), SQUARE[1])
+    ax = axes(ax, (max(4.0, 1.8 + square * len(columns)), max(2.2, 1.0 + 0.26 * len(rows))))
     ax.grid(visible=False)
-    picture = ax.imshow(values, cmap=PLOT_AMOUNTS, aspect="auto", origin="lower", interpolation="nearest")
-    name_ticks(ax.xaxis, columns, 24, **slanted(columns, 4 * len(columns)))
-    name_ticks(ax.yaxis, rows, 24)
-    say(ax, across, "")
+    low = None if top is None else 0.0
+    picture = ax.imshow(
+        values, cmap=PLOT_AMOUNTS, aspect="auto", origin="lower", interpolation="nearest", vmin=low, vmax=top
+    )
+    name_columns(ax, columns, 24)
+    name_rows(ax, rows, 24)
     bar = ax.figure.colorbar(picture, ax=ax, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
-    bar.set_label(lettered(label, LABEL), **style())
+    measure(bar.ax.yaxis, label, _inches(ax)[1])
+    say(ax, across, "")
     return ax
 
 
 def say(ax: Axes, across: str, up: str) -> None:
     """What the axes measure."""
-    if across:
-        ax.set_xlabel(lettered(across, LABEL), **style())
-    if up:
-        ax.set_ylabel(lettered(up, LABEL), **style())
+    for axis, text, inches in zip((ax.xaxis, ax.yaxis), (across, up), _inches(ax), strict=True):
+        if text:
+            measure(axis, text, inches)
+
+
+def _inches(ax: Axes) -> tuple[float, float]:
+    return ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
 
 
 def legend(ax: Axes) -> None:
     """Above the picture, where no line can run through it."""
-    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
+    handles = {"handlelength": 1.4, "handletextpad": 0.6}
+    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, **handles)
     for text in shown.get_texts():
         text.update(style())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .lettering import name_ticks, style
-from .plots import axes, say
+from .lettering import name_columns, style
+from .plots import STROKE, axes, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,16 +18,17 @@ Text = tuple[Sequence[str], Sequence[float]]
 
 def written(texts: Mapping[str, Text], colors: Sequence[str], *, ax: Axes | None = None) -> Axes:
     """Tokens and their probabilities, by the text's name. The first is spelt below the picture, a second one above."""
-    longest = max(len(tokens) for tokens, _ in texts.values())
+    longest = max(1, *(len(tokens) for tokens, _ in texts.values()))
     ax = axes(ax, (min(max(INCHES[0], 1 + 0.3 * longest), INCHES[1]), 3.0))
     for (_, shares), color in zip(texts.values(), colors, strict=True):
-        ax.plot(range(len(shares)), shares, color=color, marker="o", markersize=4, linewidth=1.4)
-    ax.set_ylim(-0.02, 1.02)
-    ax.set_xlim(-0.5, longest - 0.5)
-    for (name, (tokens, _)), color, where in zip(texts.items(), colors, (ax, _above(ax)), strict=False):
-        name_ticks(where.xaxis, tokens, MOST, color=color, **_slant(top=where is not ax))
-        where.set_xlabel(name, **style(color=color))
-        where.set_xlim(ax.get_xlim())
+        ax.plot(range(len(shares)), shares, color=color, **STROKE)
+    ax.set_ylim(0, 1)
+    sides = [ax] if len(texts) == 1 else [ax, _above(ax)]
+    for (name, (tokens, _)), color, side in zip(texts.items(), colors, sides, strict=True):
+        name_columns(side, tokens, MOST, top=side is not ax, color=color)
+        side.set_xlim(-0.5, longest - 0.5)
+        if len(texts) > 1:
+            side.set_xlabel(name, loc="left", **style(color=color))
     say(ax, "", "probability of the token written")
     return ax
 
@@ -38,9 +39,4 @@ def _above(ax: Axes) -> Axes:
     above.patch.set_alpha(0)
     above.spines[:].set_visible(False)
     above.tick_params(length=0, labelbottom=False)
-    above.set_xticks([])
     return above
-
-
-def _slant(*, top: bool) -> dict[str, object]:
-    return {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"}

@@ -261,9 +261,13 @@ def test_an_interrupted_block_gives_compiled_code_back(gpt2: Any) -> None:
     compiled = torch.compile(gpt2, backend="eager")
     before = answer_of(compiled)
 
-    with pytest.raises(KeyboardInterrupt), LayerInjector(gpt2) as injector:
-        injector.inject_scaling("attention_1", 0.5)
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with LayerInjector(gpt2) as injector:
+            injector.inject_scaling("attention_1", 0.5)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
 
     assert torch.equal(answer_of(compiled), before)
     assert torch._dynamo.eval_frame._stance.stance == "default"

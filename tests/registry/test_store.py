@@ -44,6 +44,19 @@ def test_numbers_text_and_nesting_come_back_equal(store: SpecStore, spec: ModelS
     assert store.load(KEY) == spec
 
 
+def test_names_are_read_off_the_heads_of_files(store: SpecStore, spec: ModelSpec) -> None:
+    odd = "\ud800 \"é\" 😀/" + "long" * 500
+    for key in (Key("id", odd), Key("id", "b"), Key("anatomy", "c")):
+        store.save(key, spec)
+    whole = store.path(Key("id", "b"))
+    whole.write_bytes(whole.read_bytes()[:5000])  # damaged far behind its head: still a name
+    (store.folder / "stray.json").write_bytes(whole.read_bytes())
+    (store.folder / "other.json").write_text("[]")
+
+    assert store.filed("id") == sorted([odd, "b"])
+    assert store.filed("anatomy") == ["c"]
+
+
 def test_a_key_never_saved_is_none(store: SpecStore) -> None:
     assert store.load(KEY) is None
     assert store.read(KEY) is None
