@@ -116,10 +116,10 @@ def read(garage: type, words: Sequence[Any], *, model: str = "") -> Call:
     """What a line says to a Garage. `model` is what stands for the model in the usage that an InputError shows."""
     from cyclopts import CycloptsError
 
-    if not words or _asks_help(words[0]):
+    if not words or asks_help(words[0]):
         return Call("help", {})
     entry = find(verbs_of(garage), str(words[0]))
-    if any(map(_asks_help, words)):
+    if any(map(asks_help, words)):
         return Call("help", {"verb": entry.name})
     live = {f"@object-{place}@": word for place, word in enumerate(words) if not _spelt(word)}
     texts = [word if _spelt(word) else f"@object-{place}@" for place, word in enumerate(words)]
@@ -130,7 +130,7 @@ def read(garage: type, words: Sequence[Any], *, model: str = "") -> Call:
     return Call(entry.name, {name: _object(live, value) for name, value in bound.arguments.items()})
 
 
-def _asks_help(word: Any) -> bool:
+def asks_help(word: Any) -> bool:
     return isinstance(word, str) and not isinstance(word, Text) and word in HELP
 
 

@@ -207,3 +207,38 @@ def test_a_plot_is_written_where_it_was_asked_for(garage: Garage, tmp_path: Path
 
     assert [file.name for file in tmp_path.iterdir()] == ["sparsity.svg"]
     assert "<svg" in (tmp_path / "sparsity.svg").read_text()
+
+
+def test_verbs_inside_in_force_apply_the_recipe_once(garage: Garage) -> None:
+    garage.scale("layer_1", 0.5)
+    shots = garage.capture([[1, 2, 3]], layers="layer_1,layer_2", keep=True)
+
+    with garage.in_force():
+        again = garage.capture([[1, 2, 3]], layers="layer_1,layer_2", keep=True)
+        inside = logits_of(garage.model)
+
+    assert all(torch.equal(shots[name].hidden, again[name].hidden) for name in shots)
+    with garage.in_force():
+        assert torch.equal(logits_of(garage.model), inside)
+
+
+def test_a_trial_is_taken_back_whatever_happens(garage: Garage) -> None:
+    garage.scale("layer_0", 2)
+    history, before = garage.history, logits_of(garage.model)
+
+    with garage.trial(lambda g: g.scale("layer_1", 0.5)) as same:
+        assert same is garage
+        assert len(garage.edits) == 2
+        assert not torch.equal(logits_of(garage.model), before)
+    with pytest.raises(UnknownPartError), garage.trial(lambda g: g.scale("layer_99", 0.5)):
+        pytest.fail("the block must not run")
+
+    def interrupted() -> None:
+        with garage.trial(lambda g: g.reset()):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert garage.history is history
+    assert torch.equal(logits_of(garage.model), before)
+    assert hooks_on(garage.model) == {}

@@ -83,7 +83,6 @@ REFUSED = {
     "half a character": (["generate", "showroom", "\udcff"], "U+DCFF", 1),
     "no layer": (["analyze", "showroom", "hi", "--layers", "99"], "layer_99", 1),
     "an edit of no layer": (["generate", "showroom", "hi", "--edit", "scale layer_99 2"], "layer_99", 1),
-    "no table": (["extract", "showroom", "attention_1", "--format", "csv"], "no table", 1),
     "no such verb": (["scael"], "no verb 'scael'", 2),
     "no such page": (["help", "scael"], "no verb 'scael'", 2),
     "no model": (["analyze"], "capture needs a model", 2),

@@ -46,6 +46,13 @@ def test_it_holds_every_model_of_the_index(wheel: Path) -> None:
         assert wanted <= names
 
 
+def test_it_holds_the_notebook_of_the_demo(wheel: Path) -> None:
+    with ZipFile(wheel) as packed:
+        held = packed.read("garage_nb/notebooks/01_quickstart.ipynb")
+
+    assert held == (ROOT / "notebooks" / "01_quickstart.ipynb").read_bytes()
+
+
 def test_it_is_small_enough_to_download_on_a_train(wheel: Path) -> None:
     assert wheel.stat().st_size < 32e6
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.plan import Plan, planned
 from ..inject.recipe import Recipe
+from ..plain import one_line
 from ..registry.part_spec import PartSpec
 from ..registry.portrait import frame_of
 from ..registry.specs import ModelSpec
@@ -49,7 +50,7 @@ class Status(Shown):
             "size": f"{info['total_params']:,} parameters, {info['dtype']} on {info['device']}",
             "shape": f"{spec.num_layers} layers × {spec.hidden_dim} wide, {spec.num_heads} heads",
             "text": f"{spec.vocab_size:,} tokens, {positions}",
-            "in force": str(self.recipe),
+            "in force": one_line(str(self.recipe)),
             "next token": self.plan.explain(),
         }
         return Card(str(info["model_id"]), facts, changed=frozenset({"in force"} if len(self.recipe) else ()))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import InputError, nearest
 from ..garage import Garage
 from ..verbs import Call, Verb, find, read, verbs_of
+from ..view.shown import Shown
 from .output import FORMATS
 
 EDIT, FORMAT = "--edit", "--format"
@@ -26,11 +26,12 @@ class Line:
     call: Call
     format: str = FORMATS[0]
 
-    def run(self) -> Any:
+    def run(self) -> Shown:
         garage = Garage()
         for step in (*([self.loading] if self.loading else []), *self.edits):
             step.on(garage)
-        return self.call.on(garage)
+        answer: Shown = self.call.on(garage)
+        return answer
 
 
 def read_line(words: Sequence[str]) -> Line:

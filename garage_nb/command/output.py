@@ -6,7 +6,6 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
 from ..registry.specs import ModelSpec
 from ..view.shown import Shown
 
@@ -16,12 +15,10 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "csv")
 
 
-def written(answer: Any, form: str) -> str:
+def written(answer: Shown, form: str) -> str:
     """JSON and CSV hold the answer's frame, its index as columns in front; a spec is written whole."""
     if form == "table":
         return repr(answer)
-    if not isinstance(answer, Shown):
-        raise InputError(f"A {type(answer).__name__} is no table of rows.", "Leave --format out.")
     if form == "csv":
         return str(_flat(answer.frame()).to_csv(index=False)).rstrip("\n")
     rows = answer.to_json() if isinstance(answer, ModelSpec) else _records(answer.frame())
@@ -44,4 +41,6 @@ def _plain(value: Any) -> Any:
 
     if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
         return None
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
     return value if value is None or isinstance(value, str | int | float) else _plain(value.item())

@@ -57,7 +57,7 @@ def folder(name: str, path: Path, variable: str) -> Check:
         return Check(name, "fix", found, f"Repair that, or name another folder with {variable}.")
     if place != path:
         return Check(name, "ok", f"{path}, not there yet")
-    return Check(name, "ok", f"{path}, {_size(_bytes(path))}, {_size(shutil.disk_usage(path).free)} free")
+    return Check(name, "ok", f"{path}, {_size(_bytes(path))}")
 
 
 def network() -> Check:

@@ -60,8 +60,8 @@ def _page_halves(prefix: Path) -> Check:
     """What the server can hand to the page: of its own environment, and of the folders all environments share."""
     from jupyter_core.paths import SYSTEM_JUPYTER_PATH, jupyter_data_dir
 
-    places = [Path(folder) for folder in (prefix / "share" / "jupyter", jupyter_data_dir(), *SYSTEM_JUPYTER_PATH)]
-    missing = [name for name in PAGE_HALVES if not any((at / "labextensions" / name).is_dir() for at in places)]
+    shared = [str(prefix / "share" / "jupyter"), jupyter_data_dir(), *SYSTEM_JUPYTER_PATH]
+    missing = [name for name in PAGE_HALVES if not any(Path(at, "labextensions", name).is_dir() for at in shared)]
     if not missing:
         return Check("widgets", "ok", "the server has their page halves")
     todo = f"{prefix}/bin/python -m pip install anywidget ipywidgets; then restart the server, not the kernel."

@@ -17,8 +17,6 @@ from ..registry.models import ModelRegistry
 from ..verbs import verb
 from .session import Session
 
-Widget = Literal["picker", "ping"]
-
 
 class Tending(Session):
     @verb(model=False)
@@ -41,7 +39,7 @@ class Tending(Session):
         return Registered(tuple(registry.get_spec(name) for name in registry.list_models()))
 
     @verb(session=True, model=False)
-    def show(self, widget: Widget = "picker") -> Any:
+    def show(self, widget: Literal["picker", "ping"] = "picker") -> Any:
         """Show a widget: the model as an engine block to pick parts from, or whether widgets work here.
 
         Args:

@@ -71,10 +71,13 @@ class GarageMagics(Magics):
             recover(self.made.model)
 
     def _called(self, spelt: list[Any], options: Options) -> Any:
+        from ..offers import page
         from ..verbs import call
 
-        with let_go(whole=options.debug):
-            return call(self.garage, spelt)
+        always_whole = self.made is not None and self.made.settings.debug
+        with let_go(whole=options.debug or always_whole):
+            shown = page(spelt) if self.made is None else None
+            return call(self.garage, spelt) if shown is None else shown
 
     def _over(self, cell: str, spelt: list[Any], options: Options) -> Any:
         """A cell is the prompt of a verb that reads one, and runs under one that changes something."""

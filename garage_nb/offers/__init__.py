@@ -4,3 +4,4 @@ from .line import offers as offers
 from .offer import Offer as Offer
 from .offer import Scene as Scene
 from .outline import outlined as outlined
+from .page import page as page

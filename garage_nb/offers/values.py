@@ -9,6 +9,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,6 +79,12 @@ def _statistics(text: str, scene: Scene) -> Found:
     return text, fitting(text, of_kind("value", NAMES))
 
 
+def _settings(text: str, scene: Scene) -> Found:
+    from ..answers.settings import Settings
+
+    return text, fitting(text, of_kind("value", [entry.name for entry in fields(Settings)]))
+
+
 def _spans(text: str, scene: Scene) -> Found:
     from ..core.tokens import SPANS
 
@@ -101,6 +108,7 @@ NAMED: list[tuple[set[str], Callable[[Verb, str], bool], Callable[[str, Scene], 
     ({"source", "model", "a", "b"}, lambda entry, annotation: not entry.model, _models),
     ({"component"}, lambda entry, annotation: True, lambda text, scene: parts(text, scene.spec)),
     ({"statistic"}, lambda entry, annotation: True, _statistics),
+    ({"name"}, lambda entry, annotation: entry.name == "config", _settings),
     ({"tokens"}, lambda entry, annotation: annotation == "str", _spans),
     ({"verb"}, lambda entry, annotation: True, verbs),
     ({"save", "file", "path"}, lambda entry, annotation: True, _files),

@@ -10,7 +10,7 @@ _DEFINED = {
     "std": "standard deviation of all entries",
     "min": "smallest entry",
     "max": "largest entry",
-    "norm": "norm ‖x‖ of a token, mean over tokens",
+    "norm": "norm ‖x‖, mean over tokens",
     "exact_zeros": "exact zeros, share of entries",
     "entropy": "entropy of a token's energy over dimensions, nats",
     "kurtosis": "kurtosis (a normal distribution has 3)",

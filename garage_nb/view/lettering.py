@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-TICK, LABEL = 18, 80  # characters of a name, and of what an axis measures
+TICK, SLANTED, LABEL = 18, 12, 80  # characters of a name, of one that stands slanted, and of what an axis measures
 SIZE = 9  # points
 INCH = 0.072  # of a letter of that size, on average
 # Beside matplotlib's own font, of which it warns for every sign it lacks; in this order, where they are installed.
@@ -46,6 +46,11 @@ def wide(names: Iterable[str]) -> float:
     return INCH * (2 + max((len(lettered(name)) for name in names), default=0))
 
 
+def deep(names: Iterable[str]) -> float:
+    """Inches that the names take downwards at most."""
+    return min(wide(names), INCH * SLANTED) * 0.7
+
+
 def name_rows(ax: Axes, names: Sequence[str], most: int) -> None:
     """A name at every place from 0 upwards, or at every second or third where there are more than `most`."""
     _name_ticks(ax.yaxis, names, most)
@@ -54,8 +59,11 @@ def name_rows(ax: Axes, names: Sequence[str], most: int) -> None:
 def name_columns(ax: Axes, names: Sequence[str], most: int, *, top: bool = False, **more: Any) -> None:
     """The same from left to right, slanted where they would touch."""
     room = ax.bbox.width / ax.figure.dpi / max(1, min(len(names), most))
-    slant = {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"} if wide(names) > room else {}
-    _name_ticks(ax.xaxis, names, most, **slant, **more)
+    if wide(names) <= room:
+        _name_ticks(ax.xaxis, names, most, **more)
+    else:
+        slant = {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"}
+        _name_ticks(ax.xaxis, [shorten(lettered(name), SLANTED) for name in names], most, **slant, **more)
 
 
 def measure(axis: Axis, text: str, inches: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .lettering import lettered, measure, name_columns, name_rows, style, wide
+from .lettering import deep, lettered, measure, name_columns, name_rows, style, wide
 from .palette import PLOT_AMOUNTS, PLOT_GRID, PLOT_INK, PLOT_LINE
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def grid(
     where one is given, else from the smallest to the largest.
     """
     square = min(max(SQUARE[0], wide(columns)), SQUARE[1])
-    ax = axes(ax, (max(4.0, 1.8 + square * len(columns)), max(2.2, 1.0 + 0.26 * len(rows))))
+    ax = axes(ax, (max(4.0, 1.8 + square * len(columns)), max(1.5, 0.4 + 0.26 * len(rows)) + deep(columns)))
     ax.grid(visible=False)
     low = None if top is None else 0.0
     picture = ax.imshow(
@@ -83,7 +83,7 @@ def grid(
     bar = ax.figure.colorbar(picture, ax=ax, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
-    measure(bar.ax.yaxis, label, _inches(ax)[1])
+    measure(bar.ax.yaxis, label, _inches(ax)[1] - deep(columns))
     say(ax, across, "")
     return ax
 

@@ -11,6 +11,7 @@ from garage_nb.answers.comparison import Comparison
 from garage_nb.errors import InputError
 from garage_nb.garage import Garage
 from garage_nb.registry.compare import Compatibility
+from garage_nb.view.palette import AMBER
 from tests.families import tiny
 
 PROMPT = "The capital of France is"
@@ -75,3 +76,34 @@ def test_other_tokens_are_refused(shop: Garage) -> None:
 def test_nothing_to_compare_with_is_refused(shop: Garage) -> None:
     with pytest.raises(InputError, match=r"nothing to compare.*\n.*--prompt"):
         shop.compare()
+
+
+def test_a_model_beside_itself_has_two_names(shop: Garage) -> None:
+    found = shop.compare("showroom", "showroom", prompt=PROMPT)
+
+    assert isinstance(found, Comparison)
+    assert found.labels == ("showroom, first", "showroom, second")
+
+
+def test_the_picture_pairs_both_probabilities_of_every_token(shop: Garage) -> None:
+    shop.scale("layer_2", 0.5)
+    found = shop.compare(prompt=PROMPT)
+    assert isinstance(found, Comparison)
+
+    axes = found.plot().axes
+
+    before, after = axes.lines
+    assert list(before.get_xdata()) == list(found.a)
+    assert list(after.get_xdata()) == list(found.b)
+    assert after.get_color() == AMBER != before.get_color()
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == [repr(token) for token in found.tokens]
+    assert axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(found.labels)
+
+
+def test_only_a_model_with_edits_is_amber(shop: Garage) -> None:
+    found = shop.compare("showroom-llama", "showroom-llama-seed1", prompt=PROMPT)
+    assert isinstance(found, Comparison)
+
+    assert AMBER not in [line.get_color() for line in found.plot().axes.lines]
+    assert "gnb-amber" not in found._repr_html_().split("</style>")[1]

@@ -9,6 +9,7 @@ import torch
 
 from garage_nb.errors import InputError, NotFiniteError
 from garage_nb.garage import Garage
+from garage_nb.view.palette import AMBER
 from tests.families import tiny
 from tests.restored import hooks_on
 
@@ -94,3 +95,32 @@ def test_an_answer_of_nan_is_refused_and_leaves_no_hook(shop: Garage, asked: str
         shop.generate("a") if asked == "generate" else shop.compare(prompt="a")
 
     assert hooks_on(shop.model) == hooks
+
+
+def test_every_token_comes_with_the_models_own_probability(shop: Garage) -> None:
+    answer = shop.generate(FRANCE, tokens=5, temperature=1.5, seed=1)
+
+    ids = shop.tokenizer(FRANCE, return_tensors="pt").input_ids
+    whole = torch.cat(
+        [ids, shop.tokenizer(answer.text, return_tensors="pt", add_special_tokens=False).input_ids], dim=1
+    )
+    frame = answer.frame().loc["untouched"]
+    written = whole.shape[1] - ids.shape[1]
+    with torch.no_grad():
+        shares = shop.model(whole).logits.float().softmax(-1)[0, ids.shape[1] - 1 : -1]
+    expected = shares.gather(1, whole[0, ids.shape[1] :, None])[:, 0]
+    assert "".join(frame["token"][:written]) == answer.text
+    assert frame["probability"][:written].tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_both_texts_are_framed_and_drawn(shop: Garage) -> None:
+    shop.scale("layer_1", 0.5)
+    answer = shop.generate(FRANCE, tokens=4)
+
+    frame, lines = answer.frame(), answer.plot().axes.lines
+
+    assert list(frame.index.names) == ["run", "step"]
+    assert set(frame.index.get_level_values("run")) == {"tuned", "untouched"}
+    for name, line in zip(("tuned", "untouched"), lines, strict=True):
+        assert line.get_ydata().tolist() == frame.loc[name, "probability"].tolist()
+    assert lines[0].get_color() == AMBER != lines[1].get_color()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -133,3 +134,44 @@ def test_a_model_that_answers_otherwise_is_found(garage: Garage) -> None:
     garage.model.lm_head.register_forward_hook(lambda module, args, output: output * 2)
 
     assert "logits" in findings(garage)
+
+
+def test_every_check_says_what_was_compared(garage: Garage) -> None:
+    state = garage.model.state_dict()
+    modules = f"{len(list(garage.model.modules()))} modules"
+
+    compared = garage.verify().compared
+
+    assert compared["hooks"].startswith(f"{modules}, 0 hooks")
+    assert compared["keys"] == f"{len(state)} names in their order"
+    assert compared["weights"] == f"{len(state)} tensors, {sum(tensor.numel() for tensor in state.values()):,} numbers"
+    assert compared["train flags"] == modules
+    assert compared["logits while read"].startswith(f"{garage.spec.num_layers} layers; ")
+    assert compared["random numbers"] == "torch, Python"
+    assert list(garage.verify().frame()["compared"]) == list(compared.values())
+    assert all(text in repr(garage.verify()) for text in compared.values())
+
+
+def test_a_weight_that_came_or_went_is_found_by_its_name(garage: Garage) -> None:
+    garage.model.model.layers[1].register_buffer("extra", torch.zeros(2))
+    assert findings(garage) == {"keys": "model.layers.1.extra"}
+
+    del garage.model.model.layers[1].extra
+    assert garage.verify().ok
+
+
+def test_weights_in_another_order_are_found(garage: Garage) -> None:
+    parameters = garage.model.model.layers[1].mlp._modules
+    parameters["gate_proj"] = parameters.pop("gate_proj")
+
+    assert findings(garage) == {"keys": "in another order"}
+
+
+def test_a_generator_that_moves_is_named(garage: Garage) -> None:
+    def draw(*_: Any) -> None:
+        torch.rand(1)
+        random.random()
+
+    garage.model.model.layers[1].register_forward_hook(draw)
+
+    assert findings(garage) == {"random": "torch, Python"}

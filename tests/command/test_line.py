@@ -13,7 +13,17 @@ FRANCE = "The capital of France is"
 
 
 def test_a_model_edits_and_a_verb_are_told_apart_wherever_they_stand() -> None:
-    words = ["generate", "--edit", "scale layer_2 3", "gpt2", FRANCE, "--device=cpu", "--edit=noise ffn_1", "--tokens", "3"]
+    words = [
+        "generate",
+        "--edit",
+        "scale layer_2 3",
+        "gpt2",
+        FRANCE,
+        "--device=cpu",
+        "--edit=noise ffn_1",
+        "--tokens",
+        "3",
+    ]
 
     line = read_line([*words, "--format", "json"])
 
@@ -61,7 +71,7 @@ def test_an_edit_does_what_the_verb_does() -> None:
     garage.scale("layer_2", 3)
 
     assert line.run() == garage.generate(FRANCE, tokens=4)
-    assert line.run().text != line.run().untouched
+    assert line.run() != Garage("showroom").generate(FRANCE, tokens=4)
 
 
 REFUSED = {

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from garage_nb.command.output import written
-from garage_nb.errors import InputError
 from garage_nb.garage import Garage
 from garage_nb.registry.specs import ModelSpec
 from tests.families import tiny
@@ -34,6 +33,11 @@ def answers(garage: Garage) -> dict[str, Any]:
         "doctor": garage.doctor(),
         "compare": garage.compare(tiny("gpt2")),
         "registry": garage.registry(),
+        "plot": garage.plot([1, 2, 3]),
+        "extract": garage.extract("attention_1"),
+        "generate": Garage("showroom").generate("The capital of France is", tokens=2),
+        "sweep": Garage("showroom").sweep("The capital of France is", parts="layer_0", factors="0,1"),
+        "help": garage.help(),
     }
 
 
@@ -74,8 +78,3 @@ def test_a_spec_is_written_whole(garage: Garage) -> None:
 
 def test_a_table_is_what_a_terminal_shows(garage: Garage) -> None:
     assert written(garage.parts(), "table") == repr(garage.parts())
-
-
-def test_what_is_no_table_says_so() -> None:
-    with pytest.raises(InputError, match=r"Linear is no table.*\n.*--format"):
-        written(tiny("llama").lm_head, "json")

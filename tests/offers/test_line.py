@@ -77,6 +77,8 @@ def test_values_are_offered_with_a_space_and_with_an_equals_sign(ask: Ask) -> No
     assert ask("scale", "layer_1", "2", "--tokens", "not") == ["not_first"]
     assert ask("generate", "x", "--tokens", "") == []
     assert ask("help", "ste") == ["steer"]
+    assert ask("show", "p") == ["picker", "ping"]
+    assert ask("config", "ta") == ["tau"]
 
 
 @pytest.mark.parametrize("verb", ["capture", "generate", "plot", "sweep"])

@@ -1,0 +1,85 @@
+"""Texts that try to be more than text, and every kind of answer with one of them wherever a text can stand."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import Any
+
+from garage_nb.answers.registered import Registered
+from garage_nb.answers.sweep import Sweep
+from garage_nb.garage import Garage
+from garage_nb.view.shown import Shown
+
+TEXTS = {
+    "markup": '<img src=x onerror="alert(1)"><b>b</b> &amp;',
+    "script": "</td></style></div><script>alert(1)</script>",
+    "mathematics": r"$x$ and $\frac{$ and \(y\) and $$z$$",
+    "direction": "abc\u202egnp.exe \u2066x\u200f",
+    "controls": "nul\x00 bell\x07 \x1b[31mred\x1b[0m \x85 \ufeff",
+    "lines": "one\ntwo\r\nthree\tfour\u2028five",
+    "word": "x" * 110,
+    "wide": "日本語の文 👨‍👩‍👧 e\u0301 नि ❤️",
+    "braces": '{x} {} %s `code` "q" it\'s \\n',
+    "file": __file__,
+    "address": "https://example.org/?a=<b>&c#d",
+}
+HALF = "half \ud800 of a pair"  # which no prompt may hold, but names may
+LAID_OUT = "\n\t\u200c\u200d"
+
+
+def is_seen(sign: str) -> bool:
+    return sign in LAID_OUT or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def unseen(text: str) -> list[str]:
+    return [ascii(sign) for sign in text if not is_seen(sign)]
+
+
+@cache
+def _showroom() -> tuple[Any, Any]:
+    garage = Garage("showroom")
+    return garage.model, garage.tokenizer
+
+
+def garage_named(name: str) -> Garage:
+    """A live model that calls itself so, with an edit by a function that does."""
+    model, tokenizer = _showroom()
+    model.config._name_or_path = name
+    garage = Garage(model, tokenizer=tokenizer)
+    garage.through("layer_1", _function_named(name))
+    return garage
+
+
+def answers(text: str, prompt: str) -> dict[str, Shown]:
+    """Everything that verbs answer with, by kind."""
+    garage = garage_named(text)
+    generated = garage.generate(prompt, tokens=2, layers="layer_0,attention_*")
+    captured, compared = garage.capture(prompt), garage.compare(prompt=prompt)
+    swept, twice = garage.sweep(prompt, parts="0,1", factors="0,1"), _each(garage, prompt)
+    plain = Garage(garage.model, tokenizer=garage.tokenizer)
+    return {
+        "garage": garage, "status": garage.status(), "spec": garage.spec, "parts": garage.parts("attention_*"),
+        "report": garage.report(), "edits": garage.noise("layer_2"), "recipe": garage.recipe(),
+        "capture": captured, "snapshot": captured["layer_0"],
+        "plot": garage.plot(prompt), "generation": generated, "generation plot": generated.plot(),
+        "plain generation": plain.generate(prompt, tokens=2), "steps": generated.steps or plain,
+        "steps plot": generated.steps.plot() if generated.steps else plain,
+        "comparison": compared, "comparison plot": compared.plot(),
+        "two models": garage.compare("showroom", prompt=prompt),
+        "compatibility": garage.compare(plain.model), "sweep": swept, "sweep plot": swept.plot(), "each": twice,
+        "extracted": garage.extract("attention_1"), "verified": garage.verify(),
+        "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
+    }  # fmt: skip
+
+
+def _each(garage: Garage, prompt: str) -> Sweep:
+    return garage.sweep(prompt, parts="0", factors="0", tokens="each")
+
+
+def _function_named(name: str) -> Any:
+    def same(hidden: Any) -> Any:
+        return hidden
+
+    same.__name__ = name
+    return same
