@@ -10,6 +10,7 @@ from ..doctor.machine import machine
 from ..doctor.notebook import notebook
 from ..doctor.packages import packages
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ class Health(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a check."""
-        import pandas as pd
-
         rows = [(check.state, check.found, check.todo) for check in self.checks]
-        names = pd.Index([check.name for check in self.checks], name="check")
-        return pd.DataFrame(rows, index=names, columns=["state", "found", "todo"])
+        return framed("check", [check.name for check in self.checks], ["state", "found", "todo"], rows)
 
     def picture(self) -> Card:
         fix, look = len(self._of("fix")), len(self._of("check"))

@@ -10,6 +10,7 @@ from ..core.loader import embedded
 from ..registry.models import ModelRegistry
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ class Models(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a model."""
-        import pandas as pd
-
         rows = [(model.where, model.about) for model in self.models]
-        names = pd.Index([model.name for model in self.models], name="model")
-        return pd.DataFrame(rows, index=names, columns=["where", "about"])
+        return framed("model", [model.name for model in self.models], ["where", "about"], rows)
 
     def picture(self) -> Table:
         columns = [

@@ -12,6 +12,7 @@ from ..inject.edit import Edit, short
 from ..inject.recipe import Recipe
 from ..verbs import Verb, quoted
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -44,10 +45,8 @@ class Written(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row an edit, in the order they act."""
-        import pandas as pd
-
-        lines = {"magic": self.magic.splitlines(), "python": self.python.splitlines()}
-        return pd.DataFrame(lines, index=pd.RangeIndex(1, len(self.recipe) + 1, name="edit"))
+        rows = zip(self.magic.splitlines(), self.python.splitlines(), strict=True)
+        return framed("edit", range(1, len(self.recipe) + 1), ["magic", "python"], list(rows))
 
     def picture(self) -> Card:
         if not len(self.recipe):

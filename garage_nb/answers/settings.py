@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.stats import TAU
 from ..errors import InputError, nearest
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -60,11 +61,8 @@ class Settings(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row a setting."""
-        import pandas as pd
-
         rows = [(getattr(self, entry.name), entry.default, entry.metadata["about"]) for entry in fields(self)]
-        names = pd.Index([entry.name for entry in fields(self)], name="setting")
-        return pd.DataFrame(rows, index=names, columns=["value", "default", "about"])
+        return framed("setting", [entry.name for entry in fields(self)], ["value", "default", "about"], rows)
 
     def picture(self) -> Card:
         facts = {entry.name: self._told(entry) for entry in fields(self)}

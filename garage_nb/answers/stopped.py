@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..view.cards import Card
+from ..view.frames import framed
 from ..view.shown import Shown
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ class Stopped(Shown):
 
     def frame(self) -> pd.DataFrame:
         """One row."""
-        import pandas as pd
-
-        return pd.DataFrame({"found": [self.found]}, index=pd.Index([self.model_id], name="model"))
+        return framed("model", [self.model_id], ["found"], [(self.found,)])
 
     def picture(self) -> Card:
         said = "the run was asked to stop; it ends before its next block" if self.found else "nothing was running"

@@ -26,7 +26,8 @@ def written(answer: Shown, form: str) -> str:
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.reset_index(drop=frame.index.names == [None])
+    flat: pd.DataFrame = frame.reset_index(drop=frame.index.names == [None])
+    return flat
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

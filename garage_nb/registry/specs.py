@@ -6,8 +6,7 @@ TransformerLens' names all come out as one catalogue name. `ModelSpec.site` says
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,14 @@ from ..core.chain import Chain, Link
 from ..core.family import ModelFamily
 from ..core.parts import UNITS, Part, parse
 from ..core.sites import Site
-from ..errors import PartsLeftOut, UnavailablePartError, UnknownPartError, nearest
+from ..errors import UnavailablePartError, UnknownPartError, nearest
 from ..view.cards import Card
 from ..view.shown import Shown
 from .foreign import from_transformer_lens
 from .part_spec import PartSpec, PartType, Proof
 from .portrait import card_of, frame_of
 from .report import Report
+from .selecting import Selector, chosen, usable
 from .where import instead, is_point, missing, site_at
 
 if TYPE_CHECKING:
@@ -79,26 +79,26 @@ class ModelSpec(Shown):
         UnknownPartError names the nearest.
         """
         text = str(asked).strip()
-        found = self._by_address(text) or self._by_path(text) or self._by_address(self._foreign(text))
+        found = self.by_address(text) or self._by_path(text) or self.by_address(self._foreign(text))
         if found is None:
             raise UnknownPartError(
                 f"{text!r} is no part of {self.model_id}.", f"Nearest: {nearest(text, self._sayable())}."
             )
         return found
 
-    def select(self, selector: str | int | Iterable[str | int]) -> list[str]:
-        """Catalogue names for `0,6,-1`, `0:12:2`, `attention_*`, `ffn_*.neurons`, `all`, a name, or a list of these.
+    def select(self, selector: Selector) -> list[str]:
+        """Catalogue names for `0,6,-1`, `0:12:2`, `attention_*`, `ffn_*.neurons`, `all`, a name …, or a list.
 
         No silent skips: what is n/a is among them.
         """
-        return list(dict.fromkeys(name for text in _texts(selector) for name in self._one(text)))
+        return chosen(self, selector)
 
-    def usable(self, selector: str | int | Iterable[str | int]) -> list[str]:
+    def usable(self, selector: Selector) -> list[str]:
         """As `select`, to read or change: a PartsLeftOut warning names what a wildcard or range met that is n/a.
 
         A name that was spelled out stays, and so does everything when nothing would be left: `site` says why not.
         """
-        return list(dict.fromkeys(name for text in _texts(selector) for name in self._usable(text)))
+        return usable(self, selector)
 
     def site(self, name: str) -> Site:
         """Where the tensor of a part is: what leaves it, or for heads and neurons what enters its last projection.
@@ -162,63 +162,12 @@ class ModelSpec(Shown):
         known = {"family": ModelFamily(data["family"]), "parts": parts, "module_paths": paths, "proofs": proofs}
         return cls(**{**data, **known})
 
-    def _usable(self, text: str) -> list[str]:
-        met = self._one(text)
-        missing = {name: reason for name in met if (reason := self._missing(name))} if len(met) > 1 else {}
-        if not missing or len(missing) == len(met):
-            return met
-        name, reason = next(iter(missing.items()))
-        warnings.warn(PartsLeftOut(text, list(missing), f"{name}: {reason}"), stacklevel=4)
-        return [name for name in met if name not in missing]
-
-    def _missing(self, name: str) -> str:
+    def why_not(self, name: str) -> str:
         """Why a part or a point of one is n/a; empty where it can be read."""
         address = parse(name)
         return "" if address is None else missing(self.parts[str(address.whole)], address)
 
-    def _one(self, text: str) -> list[str]:
-        if text == "all":
-            return [f"layer_{i}" for i in range(self.num_layers)]
-        if ":" in text:
-            return [f"layer_{i}" for i in self._range(text)]
-        if "*" in text:
-            return self._matching(text)
-        if text.lstrip("-").isdigit():
-            return [self.name(f"layer_{text}")]
-        return [self.name(text)]
-
-    def _matching(self, text: str) -> list[str]:
-        """`attention_*`, `layer_norm_*`, `ffn_*.neurons`: a kind, and what to read inside each that has it."""
-        stem, _, unit = text.partition(".")
-        wanted = parse(stem.rstrip("_*"))
-        names = [
-            name
-            for name in self.parts
-            if wanted is not None and (address := parse(name)) is not None
-            if (address.kind, address.stack) == (wanted.kind, wanted.stack) and wanted.layer in (None, address.layer)
-        ]
-        if not names:
-            raise UnknownPartError(
-                f"Nothing in {self.model_id} matches {text!r}.", f"Parts start with: {self._stems()}."
-            )
-        if not unit:
-            return names
-        inside = [found for name in names if (found := self._by_address(f"{name}.{unit}")) is not None]
-        return inside or [self.name(f"{names[0]}.{unit}")]  # none has such a unit: `name` says what is near
-
-    def _range(self, text: str) -> range:
-        try:
-            bounds = [int(piece) if piece else None for piece in text.split(":")]
-            chosen = range(self.num_layers)[slice(*bounds)]
-        except (ValueError, TypeError):
-            raise UnknownPartError(f"{text!r} is no range of layers.", "Write start:stop or start:stop:step.") from None
-        if not chosen:
-            raise UnknownPartError(
-                f"{text!r} holds no layer of {self.model_id}.", f"Layers are 0 to {self.num_layers - 1}."
-            )
-        return chosen
-
-    def _by_address(self, text: str) -> str | None:
+    def by_address(self, text: str) -> str | None:
         address = parse(text)
         if address is None:
             return None
@@ -273,16 +222,3 @@ class ModelSpec(Shown):
             if isinstance(where, dict)
         ]
         return [*self.parts, *units, *points, *self.module_paths]
-
-    def _stems(self) -> str:
-        return ", ".join(dict.fromkeys(address.kind for name in self.parts if (address := parse(name)) is not None))
-
-
-def _texts(selector: str | int | Iterable[str | int]) -> list[str]:
-    """The pieces of a selector. UnknownPartError for none."""
-    many = isinstance(selector, Iterable) and not isinstance(selector, str)
-    items = list(selector) if many else [selector]  # type: ignore[arg-type]
-    texts = [text.strip() for item in items for text in str(item).split(",") if text.strip()]
-    if not texts:
-        raise UnknownPartError("No part was named.", "Say `all`, `0,3,-1`, `0:6:2`, or `attention_*`.")
-    return texts

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..plain import one_line
+from ..plain import one_line, shorten
 from . import markup
 from .layout import Block, side_by_side
 from .palette import AMBER, CSS_BAR, CSS_INK, CSS_MUTED, CSS_RULE
@@ -67,10 +67,16 @@ class Table:
         heads = "".join(f'<th scope="col" class="{_align(c)}">{markup.short(c.head)}</th>' for c in self.columns)
         cells = [_html_cells(column) for column in self.columns]
         rows = "".join(self._html_row(name, [cell[i] for cell in cells]) for i, name in enumerate(self.names))
-        above = " · ".join(filter(None, (markup.short(self.title), markup.line(self.caption))))
-        caption = f"<caption>{above}</caption>" if above else ""
-        inside = f"{caption}<thead><tr><th></th>{heads}</tr></thead><tbody>{rows}</tbody>"
-        return f'{STYLE}<div class="gnb-scroll"><table class="gnb-table">{inside}</table></div>'
+        inside = f"<thead><tr><th></th>{heads}</tr></thead><tbody>{rows}</tbody>"
+        about = markup.line(" · ".join(filter(None, (shorten(self.title, markup.SUBJECT), self.caption))))
+        table = f'<table class="gnb-table" aria-label="{about}">{inside}</table>'
+        return f'{STYLE}<div class="gnb-scroll">{self._html_above()}{table}</div>'
+
+    def _html_above(self) -> str:
+        """Not a caption, which would be as narrow as the table."""
+        title = f'<span class="gnb-title">{markup.short(self.title)}</span>' if self.title else ""
+        caption = f"<span>{markup.line(self.caption)}</span>" if self.caption else ""
+        return f'<div class="gnb-above">{title} {caption}</div>' if title or caption else ""
 
     def _above(self) -> list[str]:
         """Title and caption on one line, where the title can be cut to that."""
@@ -140,7 +146,8 @@ STYLE = f"""<style>
 .gnb-scroll {{ overflow-x: auto; }}
 .gnb-table.gnb-table {{ border-collapse: collapse; color: {CSS_INK}; font-size: 13px; margin: 4px 0;
   font-variant-numeric: tabular-nums; }}
-.gnb-table.gnb-table caption {{ text-align: left; color: {CSS_MUTED}; padding: 0 0 6px; overflow-wrap: anywhere; }}
+.gnb-above {{ color: {CSS_MUTED}; font-size: 13px; line-height: 1.5; margin: 4px 0; overflow-wrap: anywhere; }}
+.gnb-above .gnb-title {{ color: {CSS_INK}; font-weight: 600; margin-right: 12px; }}
 .gnb-table.gnb-table tbody tr:nth-child(n) {{ background: none; }}
 .gnb-table.gnb-table :is(th, td) {{ padding: 3px 12px 3px 0; border: 0; background: none; font-weight: normal;
   white-space: nowrap; text-align: left; max-width: none; }}

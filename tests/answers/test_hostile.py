@@ -25,8 +25,8 @@ KINDS = [
 ]  # fmt: skip
 SILENT = {"snapshot", "help", "manual", "sweep plot"}  # no text of the user's stands in these
 PROMPTED = {"generation", "generation plot", "plain generation", "comparison", "comparison plot", "sweep", "each"}
-TAGS = {"div", "style", "table", "caption", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "img"}
-ATTRIBUTES = {"class", "style", "scope", "title", "aria-hidden", "src", "alt", "width"}
+TAGS = {"div", "style", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "img"}
+ATTRIBUTES = {"class", "style", "scope", "title", "aria-hidden", "aria-label", "src", "alt", "width"}
 
 
 @pytest.fixture(scope="module", params=[*TEXTS, "half"])

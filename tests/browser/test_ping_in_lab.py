@@ -16,7 +16,7 @@ from garage_nb.widgets.ping import Ping
 from .labpage import Alone, Notebook
 
 CELLS = ["%load_ext garage_nb", "%garage show ping", "%garage doctor"]
-STATES = "import json; print(json.dumps({c.name: c.state for c in get_ipython().run_line_magic('garage', 'doctor').checks}))"
+STATES = "import json; print(get_ipython().run_line_magic('garage', 'doctor').frame()['state'].to_json())"
 
 
 @pytest.mark.parametrize("comms", ["perCommTarget", "disabled"])

@@ -59,8 +59,8 @@ def test_numbers_are_exact_and_names_come_first(garage: Garage) -> None:
     rows = json.loads(written(answer, "json"))
 
     assert [row["mean"] for row in rows] == list(answer.frame()["mean"])
-    assert [list(row)[0] for row in rows] == [answer.frame().index.name] * len(rows)
-    assert [list(row.values())[0] for row in rows] == list(answer.frame().index)
+    assert [next(iter(row)) for row in rows] == [answer.frame().index.name] * len(rows)
+    assert [next(iter(row.values())) for row in rows] == list(answer.frame().index)
 
 
 def test_what_is_not_defined_is_null(garage: Garage) -> None:

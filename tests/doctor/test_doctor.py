@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from nbclient import NotebookClient
 from nbformat import v4

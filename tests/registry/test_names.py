@@ -117,6 +117,10 @@ def test_without_rotation_queries_have_one_name(gpt2: Any) -> None:
         ("attention_*.q", ["attention_0.q", "attention_1.q", "attention_2.q"]),
         ("layer_*.mid", ["layer_0.mid", "layer_1.mid", "layer_2.mid"]),
         ("ffn_*.neurons", ["ffn_0.neurons", "ffn_1.neurons", "ffn_2.neurons"]),
+        ("attention_1.head_*", [f"attention_1.head_{head}" for head in range(4)]),
+        ("attention_-1.head_*", [f"attention_2.head_{head}" for head in range(4)]),
+        ("attention_*.head_*", [f"attention_{layer}.head_{head}" for layer in range(3) for head in range(4)]),
+        ("ffn_0.neuron_*", [f"ffn_0.neuron_{neuron}" for neuron in range(64)]),
         ("layer_1, layer_1, 1", ["layer_1"]),
     ],
 )
@@ -136,7 +140,8 @@ def test_norms_are_a_kind_of_their_own(llama: Any) -> None:
     [
         "", " ", ",", "layer_3", "layer_-4", "3", "-4", "7:", "2:1", "0:2:0", "a:b", "1:2:3:4", "layr_1", "attention",
         "attention_9_*", "nothing_*", "*", "attention_0.head_4", "attention_0.head_-5", "ffn_0.neuron_64",
-        "ffn_0.heads", "attention_0.neurons", "layer_0.heads", "gate_0", "position_embedding",
+        "ffn_0.heads", "attention_0.neurons", "layer_0.heads",
+        "attention_0.neuron_*", "ffn_0.unit_*", "layer_0.head_*", "attention_9.head_*", "layer_0.before_*", "gate_0", "position_embedding",
         "blocks.9.hook_resid_post", "blocks.9.hook_resid_pre", "blocks.0.attn.hook_q", "attention_0.q_1",
         "attention_0.mid", "layer_0.q", "layer_0.before_0", "ffn_0.k", "model.layers.7", "0,1,nine", "²",
         "layer_" + "9" * 5000, [], [""], None, 3.5,

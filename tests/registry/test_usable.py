@@ -82,7 +82,7 @@ def test_capture_and_edits_go_on_with_the_rest(mixture: Any) -> None:
         answer = mixture.scale("ffn_*", 0.5)
 
     assert "ffn_0" in repr(answer)
-    assert [edit.at for edit in mixture.recipe] == ["ffn_0", "ffn_2"]
+    assert [edit.at for edit in mixture.edits] == ["ffn_0", "ffn_2"]
 
 
 @pytest.fixture
