@@ -106,11 +106,20 @@ def test_an_error_is_two_lines_and_its_exit_code(case: str, capsys: Captured) ->
     assert message in shown.err
 
 
-def test_an_interrupt_ends_with_130() -> None:
-    code = "import signal, sys; from garage_nb.__main__ import main; import garage_nb.command.line as line\n"
-    code += "line.read_line = lambda words: signal.raise_signal(signal.SIGINT); sys.exit(main(['models']))"
+INTERRUPTED = """
+import signal, sys
+from garage_nb.__main__ import main
+class WhileImporting:
+    def find_spec(self, name, *rest):
+        if name == "garage_nb.garage":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, WhileImporting())
+sys.exit(main(["models"]))
+"""
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+
+def test_an_interrupt_ends_with_130() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 

@@ -21,6 +21,7 @@ class Cancel:
 
     def __init__(self, within: Cancel | None = None) -> None:
         self._event, self._within = threading.Event(), within
+        self.thread = threading.current_thread()
 
     def ask(self) -> None:
         self._event.set()
@@ -65,6 +66,13 @@ def stoppable(model: nn.Module) -> Iterator[Cancel]:
     try:
         yield mine
     finally:
+        _UNDER_WAY.pop(model, None)
+
+
+def forget_here(model: nn.Module) -> None:
+    """After an interrupt that left a run of this thread on record."""
+    left = _UNDER_WAY.get(model)
+    if left is not None and left.thread is threading.current_thread():
         _UNDER_WAY.pop(model, None)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from .attach import sweep
+from .cancel import forget_here
 from .owner import no_own_run_here
 from .walk import modules_of
 
@@ -69,6 +70,7 @@ def recover(model: nn.Module) -> int:
     while lock._is_owned():  # the record that `threading` itself goes by, kept in one step with the lock
         lock.release()
     no_own_run_here()
+    forget_here(model)
     for before in [left for left in _OPEN if left.thread is threading.current_thread()]:
         before.restore()
     return sweep(model)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from garage_nb.core.batch import prepare
+from garage_nb.core.cancel import cancel_of
 from garage_nb.core.generate import generate, streamed
 from garage_nb.core.hooks import HookManager
 from garage_nb.core.kept import shelf_of
@@ -67,7 +68,7 @@ class Tour:
             "train flags": [module.training for module in self.model.modules()] == self.flags,
             "random numbers": torch.equal(torch.get_rng_state(), self.random),
             "logits": torch.equal(logits_of(self.model), self.bare),
-            "own run": not in_own_run(),
+            "own run": not in_own_run() and cancel_of(self.model) is None,
             "lock": self._elsewhere.submit(self._lock_is_free).result(60),
         }
         self.model.lm_head.train()

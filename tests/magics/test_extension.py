@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import subprocess
 import sys
 import weakref
@@ -114,3 +115,18 @@ print(sorted({"torch", "transformers", "matplotlib", "anywidget", "pandas", "cyc
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
 
     assert done.stdout.strip().split("\n")[-1] == "[]", done.stderr
+
+
+def test_code_that_is_reloaded_while_one_works_leaves_one_of_everything(shell: InteractiveShell, run: Run) -> None:
+    """As `%autoreload` does after an edit of the package's own source."""
+    from garage_nb.magics import completion, extension, language
+
+    loaded = holdings(shell)
+    run("%garage load showroom;")
+    run("%garage scale layer_0 0.5;")
+    for module in (completion, language, extension):
+        importlib.reload(module)
+    run("%reload_ext garage_nb")
+
+    assert holdings(shell) == loaded
+    assert str(run("%garage status").recipe) == "scale layer_0 0.5"

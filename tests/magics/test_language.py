@@ -218,3 +218,30 @@ def test_with_debug_set_every_error_is_whole(
     shell.run_cell("%garage status")
 
     assert len(capsys.readouterr().out.strip().split("\n")) > 2
+
+
+def test_a_line_may_be_continued(run: Run) -> None:
+    run("%garage load showroom")
+
+    assert run("%garage parts \\\n    layer_0,-1").names == ("layer_0", "layer_5")
+
+
+NEAREST = {
+    "scael layer_0 1": "scale",
+    "scale laeyr_0 1": "layer_0",
+    'generate "a" --token 3': "--tokens",
+    'capture "a" --layer 0': "--layers",
+    "load showrom": "showroom",
+    "ablate layer_0 zreo": "zero",
+}
+
+
+@pytest.mark.parametrize("line", NEAREST)
+def test_what_is_mistyped_gets_the_nearest(run: Run, line: str) -> None:
+    run("%garage load showroom")
+
+    with pytest.raises(GarageError) as caught:
+        run(f"%garage {line}")
+
+    assert NEAREST[line] in str(caught.value)
+    assert str(caught.value).count("\n") == 1
