@@ -70,6 +70,7 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         "compatibility": garage.compare(plain.model), "sweep": swept, "sweep plot": swept.plot(), "each": twice,
         "extracted": garage.extract("attention_1"), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
+        "settings": garage.config(), "models": garage.models(), "stopped": garage.stop(), "doctor": garage.doctor(),
     }  # fmt: skip
 
 

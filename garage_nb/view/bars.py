@@ -58,7 +58,7 @@ class Table:
     title: str = ""
 
     def text(self) -> str:
-        names = Block(("",), tuple(map(one_line, self.names)))
+        names = Block("", tuple(map(one_line, self.names)))
         above = self._above()
         lines = side_by_side([names, *map(_text_block, self.columns)])
         return "\n".join([*above, *lines])
@@ -107,7 +107,7 @@ def _text_block(column: Column) -> Block:
     if column.bar:
         widest = max(map(len, cells), default=0)
         cells = [f"{cell:>{widest}} {_bar(share)}" for cell, share in zip(cells, column.shares(), strict=True)]
-    return Block((one_line(column.head),), tuple(cells), right=column.numeric)
+    return Block(one_line(column.head), tuple(cells), right=column.numeric)
 
 
 def _bar(share: float) -> str:

@@ -1,13 +1,14 @@
 """Layout: columns of text side by side on lines of a terminal's width.
 
-What is too wide gives way in this order: heads go on several lines, texts are cut in the middle, and columns that find
-no room go below, beside the names again. Numbers are never cut.
+What is too wide gives way in this order: heads go on several lines, prose too, names are cut in the middle, and columns
+that find no room go below, beside the names again. Numbers are never cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from .terminal import LINE, fit, pad, width, wrapped
 
@@ -18,36 +19,32 @@ HEAD = 24  # columns that a word of a head may take beyond its cells
 
 @dataclass(frozen=True)
 class Block:
-    """One column: the lines of its head and its cells. `right` ones are numbers."""
+    """One column: its head and its cells, each on one line or, where it was folded, on several."""
 
-    head: tuple[str, ...]
+    head: str
     cells: tuple[str, ...]
     right: bool = False
 
     @property
     def width(self) -> int:
-        return max(map(width, (*self.head, *self.cells)), default=0)
+        return max(width(line) for cell in (self.head, *self.cells) for line in cell.split("\n"))
 
-    def with_wrapped_head(self) -> Block:
+    def with_folded_head(self) -> Block:
         inside = max(map(width, self.cells), default=0)
-        lines = wrapped(" ".join(self.head), max(inside, LEAST)) if self.head != ("",) else [""]
-        return replace(self, head=tuple(fit(line, max(inside, HEAD)) for line in lines))
+        lines = (fit(line, max(inside, HEAD)) for line in wrapped(self.head, max(inside, LEAST)))
+        return replace(self, head="\n".join(lines))
 
     def cut(self, most: int) -> Block:
-        return replace(
-            self, head=tuple(fit(line, most) for line in self.head), cells=tuple(fit(cell, most) for cell in self.cells)
-        )
+        return replace(self, head=_folded(self.head, most), cells=tuple(_folded(cell, most) for cell in self.cells))
 
-    def lines(self, heads: int) -> list[str]:
-        """All of one width; the head stands at the bottom of so many lines."""
-        cells = [*[""] * (heads - len(self.head)), *self.head, *self.cells]
-        return [pad(cell, self.width, right=self.right) for cell in cells]
+    def padded(self, line: str) -> str:
+        return pad(line, self.width, right=self.right)
 
 
 def side_by_side(blocks: Sequence[Block], most: int = LINE) -> list[str]:
     """The first block holds the names; it stands on the left of every panel."""
     if _total(blocks) > most:
-        blocks = _narrowed([block.with_wrapped_head() for block in blocks], most)
+        blocks = _narrowed([block.with_folded_head() for block in blocks], most)
     panels = [_lines(panel) for panel in _panels(blocks, most)]
     return [line for number, panel in enumerate(panels) for line in ([""] if number else []) + panel]
 
@@ -79,6 +76,19 @@ def _panels(blocks: Sequence[Block], most: int) -> list[list[Block]]:
 
 
 def _lines(panel: Sequence[Block]) -> list[str]:
-    heads = max(len(block.head) for block in panel)
-    columns = [block.lines(heads) for block in panel]
-    return [GAP.join(cells).rstrip() for cells in zip(*columns, strict=True)]
+    heads = [block.head.split("\n") for block in panel]
+    most = max(map(len, heads))
+    rows = [[[*[""] * (most - len(head)), *head] for head in heads]]
+    rows += [[cell.split("\n") for cell in cells] for cells in zip(*(block.cells for block in panel), strict=True)]
+    return [line for row in rows for line in _joined(panel, row)]
+
+
+def _joined(panel: Sequence[Block], row: Sequence[Sequence[str]]) -> Iterator[str]:
+    for line in zip_longest(*row, fillvalue=""):
+        yield GAP.join(block.padded(piece) for block, piece in zip(panel, line, strict=True)).rstrip()
+
+
+def _folded(text: str, most: int) -> str:
+    """Prose goes on below; a name is cut."""
+    lines = wrapped(text, most) if " " in text else [text]
+    return "\n".join(fit(line, most) for line in lines)

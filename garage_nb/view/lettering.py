@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-TICK, SLANTED, LABEL = 18, 12, 80  # characters of a name, of one that stands slanted, and of what an axis measures
+TICK, LABEL = 18, 80  # characters of a name, and of what an axis measures
 SIZE = 9  # points
-INCH = 0.072  # of a letter of that size, on average
+INCH, AIR = 0.072, 0.08  # of a letter of that size, on average; between two names
 # Beside matplotlib's own font, of which it warns for every sign it lacks; in this order, where they are installed.
 WIDE = (
     "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Yu Gothic", "Microsoft YaHei",
@@ -43,12 +43,12 @@ def style(**more: Any) -> dict[str, Any]:
 
 def wide(names: Iterable[str]) -> float:
     """Inches that the widest of the names takes, with a little air."""
-    return INCH * (2 + max((len(lettered(name)) for name in names), default=0))
+    return AIR + max((_inches(lettered(name)) for name in names), default=0)
 
 
 def deep(names: Iterable[str]) -> float:
     """Inches that the names take downwards at most."""
-    return min(wide(names), INCH * SLANTED) * 0.7
+    return wide(names) * 0.7
 
 
 def name_rows(ax: Axes, names: Sequence[str], most: int) -> None:
@@ -58,12 +58,10 @@ def name_rows(ax: Axes, names: Sequence[str], most: int) -> None:
 
 def name_columns(ax: Axes, names: Sequence[str], most: int, *, top: bool = False, **more: Any) -> None:
     """The same from left to right, slanted where they would touch."""
-    room = ax.bbox.width / ax.figure.dpi / max(1, min(len(names), most))
-    if wide(names) <= room:
-        _name_ticks(ax.xaxis, names, most, **more)
-    else:
-        slant = {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"}
-        _name_ticks(ax.xaxis, [shorten(lettered(name), SLANTED) for name in names], most, **slant, **more)
+    left, right = ax.get_xlim()
+    room = _across(ax) / (right - left) * _every(names, most)
+    slant = {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"}
+    _name_ticks(ax.xaxis, names, most, **({} if wide(names) <= room else slant), **more)
 
 
 def measure(axis: Axis, text: str, inches: float) -> None:
@@ -73,8 +71,28 @@ def measure(axis: Axis, text: str, inches: float) -> None:
 
 
 def _name_ticks(axis: Axis, names: Sequence[str], most: int, **more: Any) -> None:
-    every = -(-len(names) // most) or 1
+    every = _every(names, most)
     axis.set_ticks(range(0, len(names), every), [lettered(name) for name in names[::every]], **style(**more))
+
+
+def _across(ax: Axes) -> float:
+    """Inches; what a layout will give to the only axes of a figure is not known before it is drawn."""
+    figure = ax.figure
+    alone = figure.get_layout_engine() is not None and len(figure.axes) == 1
+    return float(0.87 * figure.bbox.width if alone else ax.bbox.width) / figure.dpi
+
+
+def _every(names: Sequence[str], most: int) -> int:
+    return -(-len(names) // most) or 1
+
+
+@lru_cache(1024)
+def _inches(text: str) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    width, _, _ = TextToPath().get_text_width_height_descent(text, FontProperties(size=SIZE), ismath=False)
+    return float(width) / 72
 
 
 def _instead(sign: str) -> str:

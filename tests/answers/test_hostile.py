@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,6 +13,8 @@ import wcwidth
 from matplotlib.text import Text
 
 from garage_nb.errors import InputError
+from garage_nb.extract.part import FreePart
+from garage_nb.garage import Garage
 from garage_nb.plain import one_line, visible
 from garage_nb.view.figure import Plot
 from garage_nb.view.shown import Drawn, Shown
@@ -21,9 +24,17 @@ KINDS = [
     "garage", "status", "spec", "parts", "report", "edits", "recipe", "capture", "snapshot", "plot",
     "generation", "generation plot", "plain generation", "steps", "steps plot", "comparison", "comparison plot",
     "two models", "compatibility", "sweep", "sweep plot", "each", "extracted", "verified", "registered",
-    "help", "manual",
+    "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
-SILENT = {"snapshot", "help", "manual", "sweep plot"}  # no text of the user's stands in these
+SILENT = {
+    "snapshot",
+    "help",
+    "manual",
+    "sweep plot",
+    "settings",
+    "models",
+    "doctor",
+}  # no text of the user's stands in these
 PROMPTED = {"generation", "generation plot", "plain generation", "comparison", "comparison plot", "sweep", "each"}
 TAGS = {"div", "style", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "img"}
 ATTRIBUTES = {"class", "style", "scope", "title", "aria-hidden", "aria-label", "src", "alt", "width"}
@@ -81,7 +92,21 @@ def squeezed(text: str) -> str:
 
 def test_every_kind_is_tried(shown: dict[str, Shown]) -> None:
     assert list(shown) == KINDS
-    assert all(isinstance(answer, Shown) for answer in shown.values())
+    assert {type(answer) for answer in shown.values()} == {*concrete(Shown)} - {FreePart}  # drawn as ContextPart is
+
+
+def concrete(kind: type) -> Iterator[type]:
+    """All that the package makes of a kind, and that is no mere part of a Garage."""
+    for below in kind.__subclasses__():
+        yield from concrete(below)
+        if (
+            not inspect.isabstract(below)
+            and below.__module__.startswith("garage_nb.")
+            and not issubclass(Garage, below)
+        ):
+            yield below
+    if kind is Shown:
+        yield Garage
 
 
 @pytest.mark.parametrize("kind", KINDS)

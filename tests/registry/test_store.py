@@ -45,7 +45,7 @@ def test_numbers_text_and_nesting_come_back_equal(store: SpecStore, spec: ModelS
 
 
 def test_names_are_read_off_the_heads_of_files(store: SpecStore, spec: ModelSpec) -> None:
-    odd = "\ud800 \"é\" 😀/" + "long" * 500
+    odd = '\ud800 "é" 😀/' + "long" * 500
     for key in (Key("id", odd), Key("id", "b"), Key("anatomy", "c")):
         store.save(key, spec)
     whole = store.path(Key("id", "b"))

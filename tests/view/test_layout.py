@@ -92,3 +92,16 @@ def test_a_text_that_is_fitted_fits(text: str, most: int) -> None:
 def test_a_line_that_fits_keeps_its_spaces() -> None:
     assert wrapped("  a   b \n\nc", 20) == ["  a   b ", "", "c"]
     assert wrapped("aaa bbb ccc", 7) == ["aaa bbb", "ccc"]
+
+
+def test_prose_goes_on_below_and_is_never_cut() -> None:
+    reason = "the block calls its attention twice " * 5
+
+    lines = Table(["layer_0", "b"], [Column("verdict", [reason, "holds"]), Column("n", [1.0, 2.0])]).text().split("\n")
+
+    assert widest("\n".join(lines)) <= 100
+    assert lines[1].startswith("layer_0  the block")
+    assert lines[1].endswith("  1")
+    assert lines[2].startswith(" " * 9)
+    assert lines[-1].split() == ["b", "holds", "2"]
+    assert "…" not in "".join(lines)
