@@ -14,7 +14,8 @@ from garage_nb.offers import page
 from garage_nb.verbs import Text, call
 
 ASKING: list[list[Any]] = [
-    [], ["help"], ["--help"], ["help", "scale"], ["help", "open"], ["scale", "--help"], ["scale", "layer_0", "-h"], ["help", "-h"]
+    [], ["help"], ["--help"], ["help", "scale"], ["help", "open"], ["help", "-h"], ["scale", "--help"],
+    ["scale", "layer_0", "-h"],
 ]  # fmt: skip
 
 
