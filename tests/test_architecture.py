@@ -28,6 +28,7 @@ LADDER = [
     {"analyze", "compose", "fleet"},
     {"methods", "pipelines", "showroom", "doctor"},
     {"verbs"},
+    {"words"},
     {"answers"},
     {"garage"},
     {"offers", "command"},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.stats import TAU
 from ..errors import InputError, nearest
-from ..view.cards import Card
+from ..view.bars import Column, Table
 from ..view.frames import framed
 from ..view.shown import Shown
 
@@ -64,19 +64,19 @@ class Settings(Shown):
         rows = [(getattr(self, entry.name), entry.default, entry.metadata["about"]) for entry in fields(self)]
         return framed("setting", [entry.name for entry in fields(self)], ["value", "default", "about"], rows)
 
-    def picture(self) -> Card:
-        facts = {entry.name: self._told(entry) for entry in fields(self)}
-        changed = frozenset(entry.name for entry in fields(self) if getattr(self, entry.name) != entry.default)
-        return Card("settings", facts, note="To change one: config tau 0.2", changed=changed)
+    def picture(self) -> Table:
+        entries = fields(self)
+        values = Column("value", [_said(getattr(self, entry.name)) for entry in entries])
+        about = Column("what it is", [entry.metadata["about"] for entry in entries])
+        changed = frozenset(entry.name for entry in entries if getattr(self, entry.name) != entry.default)
+        names = [entry.name for entry in entries]
+        return Table(names, [values, about], "To change one: config tau 0.2", changed, title="settings")
 
     def _entry(self, name: str) -> Field[Any]:
         known = {entry.name: entry for entry in fields(self)}
         if name not in known:
             raise InputError(f"There is no setting {name!r}.", f"Nearest: {nearest(name, known)}. `config` lists all.")
         return known[name]
-
-    def _told(self, entry: Field[Any]) -> str:
-        return f"{_said(getattr(self, entry.name)):<6} {entry.metadata['about']}"
 
 
 def _said(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from ..errors import InputError, nearest
 from ..garage import Garage
 from ..verbs import Call, Verb, find, read, verbs_of
 from ..view.shown import Shown
+from ..words import words
 from .output import FORMATS
 
 EDIT, FORMAT = "--edit", "--format"
@@ -72,16 +72,13 @@ def _taken(words: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
 
 def _edit(text: str) -> Call:
     """`scale layer_2 3`, as it would stand after %garage."""
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        raise InputError(f"A quotation mark is not closed in {text!r}.", _EDIT_USAGE) from None
-    if not words:
+    spelt = words(text, {})
+    if not spelt:
         raise InputError(f"{EDIT} is empty.", _EDIT_USAGE)
-    entry = find(verbs_of(Garage), words[0])
+    entry = find(verbs_of(Garage), spelt[0])
     if not entry.edits:
         raise InputError(f"{entry.name} is no edit.", _EDIT_USAGE)
-    return read(Garage, words)
+    return read(Garage, spelt)
 
 
 _EDIT_USAGE = f'Write: {EDIT} "scale layer_2 3"'

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..offers import Offer, Scene, offers, outlined
 from ..verbs import Text, quoted, verbs_of
+from ..words import begun
 from .options import HELP
-from .words import begun
 
 MATCHER = "garage_nb.language"
 HOOK = "complete_command"

@@ -7,10 +7,10 @@ from typing import Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from ..errors import InputError
+from ..words import filled, silenced, words
 from .body import run_body
 from .failing import let_go
 from .options import Options, taken
-from .words import filled, silenced, words
 
 
 @magics_class

@@ -16,7 +16,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from garage_nb.magics.completion import MATCHER, completed
-from garage_nb.magics.words import begun
+from garage_nb.words import begun
 
 Run = Callable[[str], Any]
 Tab = Callable[[str], dict[str, str]]

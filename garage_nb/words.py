@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError, nearest
-from ..verbs import Text
+from .errors import InputError, nearest
+from .verbs import Text
 
 _PIECE = re.compile(
     r"""

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from garage_nb.errors import InputError
-from garage_nb.magics.words import filled, words
 from garage_nb.verbs import Text, quoted
+from garage_nb.words import filled, words
 
 TABLE = object()
 VARIABLES = {"n": 3, "prompt": 'say "hi"\nit\'s {n}', "table": TABLE, "minus": "-x"}
