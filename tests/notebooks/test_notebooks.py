@@ -59,7 +59,9 @@ def _numbers(notebook: Any) -> list[float]:
 
 
 def _texts(notebook: Any) -> list[str]:
-    return [_text(output) for cell in notebook.cells for output in cell.get("outputs", ())]
+    """Without progress, which a quick machine does not show."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    return [_text(output) for output in outputs if output.get("name") != "stderr"]
 
 
 def _text(output: Any) -> str:
