@@ -9,7 +9,7 @@ from ..doctor.check import Check
 from ..doctor.machine import machine
 from ..doctor.notebook import notebook
 from ..doctor.packages import packages
-from ..view.cards import Card
+from ..view.bars import Column, Table
 from ..view.frames import framed
 from ..view.shown import Shown
 
@@ -36,10 +36,17 @@ class Health(Shown):
         rows = [(check.state, check.found, check.todo) for check in self.checks]
         return framed("check", [check.name for check in self.checks], ["state", "found", "todo"], rows)
 
-    def picture(self) -> Card:
+    def picture(self) -> Table:
         fix, look = len(self._of("fix")), len(self._of("check"))
         title = f"{fix} to fix, {look} to check" if fix else f"All that is needed works; {look} to check"
-        return Card(title if fix or look else "All is well", {check.name: _told(check) for check in self.checks})
+        todo = [f"→ {check.todo}" if check.todo else "" for check in self.checks]
+        columns = [
+            Column("", [check.state for check in self.checks]),
+            Column("found", [check.found for check in self.checks]),
+            Column("what to do", todo),
+        ]
+        names = [check.name for check in self.checks]
+        return Table(names, columns, title=title if fix or look else "All is well")
 
     def _of(self, state: str) -> list[Check]:
         return [check for check in self.checks if check.state == state]
@@ -48,8 +55,3 @@ class Health(Shown):
 def examined(page: Check) -> Health:
     """Everything that can be known from here; `page` is what is known of the front end."""
     return Health((*packages(), *notebook(), page, *machine()))
-
-
-def _told(check: Check) -> str:
-    line = f"{check.state:<5}  {check.found}"
-    return f"{line}\n{' ' * 7}→ {check.todo}" if check.todo else line

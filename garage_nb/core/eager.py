@@ -1,7 +1,8 @@
 """Eager: while edits are held, compiled wrappers run as the plain code they were made of.
 
 Compiled code ignores hooks, and nothing on a model tells that a wrapper of it exists: `torch.compile(model)`, called
-in a block on `model`, would answer as if no edit were there.
+in a block on `model`, would answer as if no edit were there. So all compiled code of the process waits, not that of
+one model.
 """
 
 from __future__ import annotations
