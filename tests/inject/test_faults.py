@@ -188,7 +188,7 @@ def test_the_next_run_sweeps_what_an_interrupt_left(gpt2: Any) -> None:
 
 
 INTERRUPTS = '''
-import random, signal, torch
+import random, signal, time, torch
 from concurrent.futures import ThreadPoolExecutor
 from garage_nb.core.undisturbed import recover
 from garage_nb.inject.layer import LayerInjector
@@ -200,10 +200,11 @@ model = tiny("gpt2", layers=2)
 camera = SnapshotCapture(model)
 bare, rng, cut = logits_of(model), random.Random(0), 0
 camera.run(prompt())
-for _ in range(30):
+for _ in range(40):
     signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.02))
     try:
-        while True:
+        over = time.monotonic() + 0.5  # an interrupt that falls into a __del__ is swallowed by the interpreter
+        while time.monotonic() < over:
             with LayerInjector(model) as injector:
                 injector.inject_scaling("layer_0", 0.0)
                 camera.run(prompt(), keep=True)
@@ -221,11 +222,11 @@ print("interrupted", cut)
 '''  # fmt: skip
 
 
-def test_thirty_real_interrupts_at_random_instants() -> None:
+def test_thirty_real_interrupts_and_more_at_random_instants() -> None:
     """SIGALRM raises what Ctrl-C raises, in the middle of whatever runs."""
     start = "import signal\nsignal.signal(signal.SIGALRM, signal.default_int_handler)\n"
 
     done = subprocess.run([sys.executable, "-c", start + INTERRUPTS], capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "interrupted 30" in done.stdout
+    assert int(done.stdout.removeprefix("interrupted ")) >= 30
