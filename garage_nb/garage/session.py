@@ -16,6 +16,7 @@ from ..registry.specs import ModelSpec
 from ..verbs import verb
 from ..view.cards import Card
 from ..view.shown import Picture, Shown
+from .bell import Bell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +30,7 @@ class Session(Shown):
 
     def __init__(self, source: Any = None, *, tokenizer: Any = None, **options: Any) -> None:
         """`source` as `load` takes it: an embedded name, a folder, a hub id or a live model. Empty when None."""
+        self.bell = Bell()
         self.history, self.settings = History(), Settings()
         self.ping: Ping | None = None
         self._lifted: Lifted | None = None
@@ -63,6 +65,16 @@ class Session(Shown):
     @property
     def edits(self) -> Recipe:
         return self.history.now
+
+    @property
+    def history(self) -> History:
+        """Setting it rings the bell."""
+        return self._history
+
+    @history.setter
+    def history(self, history: History) -> None:
+        self._history = history
+        self.bell.ring()
 
     @verb("open", session=True, model=False)
     def load(

@@ -12,8 +12,9 @@ from ..core.parts import parse
 from ..errors import InputError
 from ..garage import Garage
 from ..registry.specs import ModelSpec
+from .assets import script
 from .machine import rows
-from .panel import Panel, script
+from .panel import Panel
 from .picture import picture
 from .words import about
 

@@ -9,7 +9,8 @@ import traitlets
 
 from ..errors import InputError
 from ..view.cards import Card
-from .panel import Panel, script
+from .assets import script
+from .panel import Panel
 
 UNANSWERED = "The page has not answered"
 

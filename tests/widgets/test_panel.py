@@ -15,7 +15,7 @@ from garage_nb.errors import InputError, UnknownPartError
 from garage_nb.registry.models import spec_of
 from garage_nb.registry.specs import ModelSpec
 from garage_nb.widgets import LayerPicker
-from garage_nb.widgets.panel import LARGEST_MESSAGE
+from garage_nb.widgets.admission import LARGEST_MESSAGE
 
 from ..families import tiny
 

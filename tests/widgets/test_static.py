@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from garage_nb.widgets.panel import STATIC, script, sheet
+from garage_nb.widgets.assets import STATIC, script, sheet
 
 FILES = sorted(path.name for path in STATIC.iterdir())
 MODULES = [name for name in FILES if name.endswith(".js") and name != "panel.js"]

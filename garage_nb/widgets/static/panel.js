@@ -20,6 +20,23 @@ function control(tag, name, label) {
   return node;
 }
 
+/** A button that says what it does: `text` on it, `label` on hover and to a screen reader. */
+function button(text, label, act) {
+  const node = control("button", "gnb-button", label);
+  node.type = "button";
+  node.tabIndex = 0;
+  node.textContent = text;
+  node.addEventListener("click", () => act(node));
+  return node;
+}
+
+/** A control with its name before it. */
+function labelled(text, node) {
+  const label = make("label", "gnb-label");
+  label.append(make("span", "", text), node);
+  return label;
+}
+
 /** A name whose middle gives way when it does not fit; the end, which holds the number, stays. */
 function shortening(text) {
   const node = make("span", "gnb-name");
@@ -53,12 +70,59 @@ function frame({ model, el }, kind, label) {
   const showError = () => { error.textContent = model.get("_error"); };
   model.on("change:_error", showError);
   showError();
+  if (model.get("_running") !== undefined) notice.before(engine(model));
+  model.on("msg:custom", message => { if (message?.kind === "file") download(message); });
   const close = watch(model, (text, gone) => {
     notice.textContent = text;
     root.classList.toggle("gnb-gone", gone);
     body.inert = gone;
   });
   return { root, body, close, alive: () => !body.inert };
+}
+
+/** How far the engine is, and the button that stops it. The button waits a moment: most runs are over before. */
+function engine(model) {
+  const line = make("p", "gnb-engine");
+  const said = make("span", "gnb-progress");
+  const cancel = button("Cancel", "Stop the run under way", () => model.send({ kind: "stop" }));
+  line.append(said, cancel);
+  const show = () => {
+    said.textContent = model.get("_progress");
+    line.classList.toggle("gnb-running", model.get("_running"));
+  };
+  model.on("change:_running", show);
+  model.on("change:_progress", show);
+  show();
+  return line;
+}
+
+/** Hands a file to the browser: `href` where there is one, else the text. */
+function download({ name, text, mime, href }) {
+  const link = make("a");
+  link.download = name;
+  link.href = href ?? URL.createObjectURL(new Blob([text], { type: mime }));
+  link.click();
+  if (!href) URL.revokeObjectURL(link.href);
+}
+
+/** Puts a text on the clipboard, and says so on the button. A page that may not write there has the text selected. */
+async function copy(text, shown, node) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    getSelection().selectAllChildren(shown);
+    if (!document.execCommand("copy")) return;
+  }
+  const before = node.textContent;
+  node.textContent = "Copied";
+  setTimeout(() => { node.textContent = before; }, 1200);
+}
+
+/** The colour of a share, 0 to 1, between the stops of a scale, as [r, g, b]. */
+function colour(share, stops) {
+  const place = Math.max(0, Math.min(1, share)) * (stops.length - 1);
+  const low = Math.min(Math.floor(place), stops.length - 2);
+  return stops[low].map((value, i) => Math.round(value + (stops[low + 1][i] - value) * (place - low)));
 }
 
 /** Tells when the kernel does not answer (it may be busy) and when it is gone: `tell(text, gone)`. */
