@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..core.chain import Chain
+from ..core.memory import Memory
 from ..core.run import NO_CHAIN, logits
 from ..errors import InputError
 from ..inject.recipe import Recipe
@@ -46,6 +47,12 @@ class Comparison(Drawn):
     divergence: float
     changed: tuple[bool, bool] = (False, False)
 
+    @property
+    def likeliest(self) -> tuple[str, str]:
+        """The token each of the two gives the most."""
+        a, b = (max(range(len(shares)), key=shares.__getitem__) for shares in (self.a, self.b))
+        return self.tokens[a], self.tokens[b]
+
     def frame(self) -> pd.DataFrame:
         """One row a token, one column a prediction."""
         return framed("token", self.tokens, self.labels, zip(self.a, self.b, strict=True))
@@ -71,10 +78,10 @@ class Comparison(Drawn):
         return Table([repr(token) for token in self.tokens], columns, title=f"{self.prompt} …", caption=caption)
 
 
-def tuned_and_untouched(lifted: Lifted, prompt: str, recipe: Recipe) -> Comparison:
-    """The next token with the recipe in force and without it."""
-    ahead = [tap.site for tap in recipe.taps(lifted.spec)]
-    a = _next(lifted, prompt, Recipe(), lifted.spec.chain.towards(ahead))
+def tuned_and_untouched(lifted: Lifted, prompt: str, recipe: Recipe, memory: Memory | None = None) -> Comparison:
+    """The next token with the recipe in force and without it, which a `memory` knows from the last time."""
+    ahead = lifted.spec.chain.towards(tap.site for tap in recipe.taps(lifted.spec))
+    a = (memory or Memory()).once(lifted.model, ("next", prompt), lambda: _next(lifted, prompt, Recipe(), ahead))
     b = _next(lifted, prompt, recipe, lifted.spec.chain)
     return _comparison(prompt, (UNTOUCHED, TUNED), (a, b), (False, len(recipe) > 0), lifted.tokenizer)
 

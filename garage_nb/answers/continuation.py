@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 import torch
@@ -20,6 +22,14 @@ class Continuation:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+
+def differing(a: Sequence[str], b: Sequence[str]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Of each token of two texts, whether the other does not have it there: in the longest they have in common."""
+    alike = SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()
+    ours = {block.a + i for block in alike for i in range(block.size)}
+    theirs = {block.b + i for block in alike for i in range(block.size)}
+    return tuple(i not in ours for i in range(len(a))), tuple(i not in theirs for i in range(len(b)))
 
 
 class Scribe:

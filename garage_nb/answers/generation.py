@@ -15,6 +15,7 @@ from torch import Tensor
 from ..core.batch import Batch, Limits
 from ..core.chain import Chain
 from ..core.generate import generate, streamed
+from ..core.memory import Memory
 from ..core.seed import seeded
 from ..core.sites import Read, Tap
 from ..errors import InputError
@@ -104,21 +105,31 @@ class Sampling:
         return {**options, **drawing} if self.temperature > 0 else options
 
 
-def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling, parts: Sequence[str] = ()) -> Generation:
+def go_on(
+    lifted: Lifted,
+    prompt: str,
+    recipe: Recipe,
+    sampling: Sampling,
+    parts: Sequence[str] = (),
+    *,
+    memory: Memory | None = None,
+) -> Generation:
     """Continue a text, under the recipe and without, reading `parts` at every step.
 
-    torch's own random numbers stay as they are.
+    torch's own random numbers stay as they are. A `memory` knows the untouched text from the last time.
     """
-    _demand_writer(lifted)
+    demand_writer(lifted)
     batch = one_text(prompt, lifted)
-    _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
+    demand_room(batch, Limits.of(lifted.model), sampling.tokens)
     chain = lifted.spec.chain
     ahead = chain.towards(tap.site for tap in recipe.taps(lifted.spec))
     film = Film(lifted.spec, parts)
     if not len(recipe):
         ids, said = _continuation(lifted, batch, list(film.taps()), sampling, chain)
         return Generation(prompt, _text(lifted, ids), None, _steps(film, said), {UNTOUCHED: said})
-    before, untouched = _continuation(lifted, batch, [], sampling, ahead)
+    before, untouched = (memory or Memory()).once(
+        lifted.model, ("text", prompt, sampling), lambda: _continuation(lifted, batch, [], sampling, ahead)
+    )
     taps: list[Tap] = [*recipe.taps(lifted.spec), *film.taps()]
     ids, said = _continuation(lifted, batch, taps, sampling, chain)
     both = {TUNED: said, UNTOUCHED: untouched}
@@ -127,9 +138,9 @@ def go_on(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling, parts
 
 def pieces(lifted: Lifted, prompt: str, recipe: Recipe, sampling: Sampling) -> Iterator[str]:
     """The continuation as it is written. A character that takes several tokens comes whole."""
-    _demand_writer(lifted)
+    demand_writer(lifted)
     batch = one_text(prompt, lifted)
-    _demand_room(batch, Limits.of(lifted.model), sampling.tokens)
+    demand_room(batch, Limits.of(lifted.model), sampling.tokens)
     return _pieces(lifted, batch, recipe.taps(lifted.spec), sampling)
 
 
@@ -168,15 +179,19 @@ def _steps(film: Film, said: Continuation) -> Steps | None:
     return film.steps(said.tokens) if film.parts else None
 
 
-def _demand_writer(lifted: Lifted) -> None:
+def writes(lifted: Lifted) -> bool:
     able = getattr(lifted.model, "can_generate", None)
-    if able is None or not able():
+    return able is not None and bool(able())
+
+
+def demand_writer(lifted: Lifted) -> None:
+    if not writes(lifted):
         raise InputError(
             f"{type(lifted.model).__name__} does not write a text on.", "It can be captured, plotted and compared."
         )
 
 
-def _demand_room(batch: Batch, limits: Limits, tokens: int) -> None:
+def demand_room(batch: Batch, limits: Limits, tokens: int) -> None:
     length = batch.input_ids.shape[1]
     if limits.positions is not None and length + tokens > limits.positions:
         raise InputError(

@@ -58,6 +58,7 @@ class Asked(Generic[T]):
         with self._turn:
             self._under_way = None
             if question is self._newest:  # how an older one ended is of no interest
+                self._newest = None
                 self._over(error)
 
     def _answered(self, question: _Question[T]) -> BaseException | None:

@@ -38,7 +38,9 @@ def by_place(taps: Iterable[Tap]) -> dict[Place, list[Tap]]:
 
 def doors_for(owner: Owner, module: nn.Module, side: str, taps: Sequence[Tap]) -> list[Door]:
     """What the taps at one place need. EditError for an edit of what can only be read."""
-    _demand_writable(side, taps)
+    for tap in taps:
+        if isinstance(tap, Write):
+            demand_writable(side, tap.said or str(tap.site))
     if side == "choice":
         return _doors_to_choice(owner, module, taps)
     within = _WITHIN.get(side)
@@ -74,7 +76,7 @@ def _doors_to_choice(owner: Owner, module: nn.Module, taps: Sequence[Tap]) -> li
     return doors
 
 
-def _demand_writable(side: str, taps: Sequence[Tap]) -> None:
-    write = next((tap for tap in taps if isinstance(tap, Write)), None)
-    if write is not None and side in _READ_ONLY:
-        raise EditError(f"{write.said or write.site} can be read, not changed.", _READ_ONLY[side])
+def demand_writable(side: str, said: str) -> None:
+    """EditError for a side of a module that can only be read."""
+    if side in _READ_ONLY:
+        raise EditError(f"{said} can be read, not changed.", _READ_ONLY[side])

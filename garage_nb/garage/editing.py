@@ -179,8 +179,14 @@ class Editing(Session):
         if action == "save":
             return Written(self.edits, verbs_of(type(self)), self.edits.save(str(file)))
         if action == "apply":
-            self._to(Recipe.load(str(file)))
+            self.apply(Recipe.load(str(file)))
         return Written(self.edits, verbs_of(type(self)))
+
+    def apply(self, recipe: Recipe) -> InForce:
+        """Put a recipe in force in place of the one that is; undo brings that back."""
+        recipe.taps(self.spec)  # a place that cannot be edited is refused here, with nothing changed
+        self.history = self.history.to(recipe)
+        return InForce(self.history)
 
     @contextmanager
     def in_force(self) -> Iterator[LayerInjector]:
@@ -210,9 +216,4 @@ class Editing(Session):
 
     def _each(self, part: Layers, edit: Callable[[str], Edit]) -> InForce:
         """Several places chosen at once are one step for undo."""
-        self._to(Recipe((*self.edits.edits, *map(edit, self.spec.usable(part)))))
-        return InForce(self.history)
-
-    def _to(self, recipe: Recipe) -> None:
-        recipe.taps(self.spec)  # a place that cannot be edited is refused here, with nothing changed
-        self.history = self.history.to(recipe)
+        return self.apply(Recipe((*self.edits.edits, *map(edit, self.spec.usable(part)))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..core.parts import Part, parse
+from ..core.places import demand_writable
 from ..core.sites import Site
 from ..registry.part_spec import PartSpec, PartType
 from ..registry.specs import ModelSpec
@@ -26,9 +27,12 @@ class Place:
 
 
 def place_of(spec: ModelSpec, at: str) -> Place:
-    """UnknownPartError for a place the model does not have, UnavailablePartError for one that cannot be changed."""
+    """UnknownPartError for a place the model does not have, UnavailablePartError and EditError for one that cannot be
+    changed.
+    """
     name = spec.name(at)
     address, site = parse(name), spec.site(name)
+    demand_writable(site.side, name)
     if address is None:
         return Place(name, site)
     part = spec.parts[str(address.whole)]

@@ -17,6 +17,7 @@ from .panel import Panel
 
 Answer = dict[str, Any]
 STOPPED = "Stopped."
+PATIENCE = 1.0  # seconds that showing a panel waits for its first answer
 
 
 class Live(Panel):
@@ -28,7 +29,7 @@ class Live(Panel):
     def __init__(self, garage: Garage, *, options: dict[str, Any], **traits: Any) -> None:
         if not isinstance(garage, Garage):
             raise InputError(f"A {type(garage).__name__} is no Garage.", 'Give one: garage = Garage("showroom").')
-        self._garage = weakref.ref(garage)
+        self._garage, self.spec = weakref.ref(garage), garage.spec
         super().__init__(garage.model, options=options, **traits)
 
     @cached_property
@@ -66,6 +67,11 @@ class Live(Panel):
         self._asked.stop()
         super().close()
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The picture for where no kernel runs has the answer in it, if that is quick."""
+        self.wait(PATIENCE)
+        return super()._repr_mimebundle_(**kwargs)
+
     def _tell(self, piece: Answer) -> None:
         with self._turn, self.hold_sync():
             for name, value in piece.items():
@@ -76,4 +82,5 @@ class Live(Panel):
             self._running = False
             self._progress = STOPPED if isinstance(error, CancelledError) else ""
             if isinstance(error, Exception) and not isinstance(error, CancelledError):
+                error.__traceback__ = error.__context__ = None  # their frames hold the model
                 self._show(error)
