@@ -14,6 +14,7 @@ from itertools import groupby
 from ..core.parts import ENCODER, Part, parse
 from ..registry.part_spec import PartSpec, PartType
 from ..registry.specs import ModelSpec
+from .inside import Inside, inside
 from .words import figures, words
 
 # Left to right. What leaves a branch (post norms) stands next to the branch, what enters it next to the residual.
@@ -39,7 +40,7 @@ MARKS = (PartType.LAYER_NORM, PartType.GATE)
 @dataclass(frozen=True)
 class Place:
     """One part in the drawing. `label` is what is written on it, `figures` the short form of its size, `words` the
-    whole sentence, `unavailable` the reason why it cannot be picked.
+    whole sentence, `unavailable` the reason why it cannot be picked, `inside` what can be picked inside it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Place:
     figures: str
     words: str
     unavailable: str
+    inside: tuple[Inside, ...]
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def _columns(name: str, part: PartSpec) -> tuple[int, ...]:
 def _place(name: str, part: PartSpec, column: int) -> Place:
     whole = part.part_type is PartType.FULL_LAYER
     label = str(part.layer_idx) if whole else "" if part.part_type in MARKS else name
-    return Place(name, part.part_type.value, column, label, figures(part), words(name, part), part.unavailable)
+    kind, said = part.part_type.value, words(name, part)
+    return Place(name, kind, column, label, figures(part), said, part.unavailable, inside(name, part))
 
 
 def _stack(name: str) -> str | None:

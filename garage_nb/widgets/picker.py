@@ -2,65 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import weakref
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import traitlets
 
-from ..core.parts import parse
-from ..errors import InputError
+from ..errors import InputError, PartsLeftOut, shortened
 from ..garage import Garage
 from ..registry.specs import ModelSpec
-from .assets import script
+from ..snapshot.snapshots import Snapshots
+from .admission import command
+from .assets import script, sheet
 from .machine import rows
+from .marks import Marks
 from .panel import Panel
+from .parts import Names, Parts, Picked, whole
 from .picture import picture
+from .shade import Shade, shade_of
 from .words import about
 
-Names = str | int | Iterable[str | int] | None
-
-
-class Parts(traitlets.TraitType):  # type: ignore[type-arg]  # traitlets before 5.10 takes none
-    """What `spec.usable` understands goes in, a tuple of whole parts in the model's order comes out."""
-
-    default_value = ()
-
-    def validate(self, obj: Any, value: Names) -> tuple[str, ...]:
-        whole = {_whole(name) for name in _names(obj.spec, value)}
-        return tuple(name for name in obj.spec.parts if name in whole)
-
-
-class Picked(Parts):
-    """Parts as drawn: a head or neuron is refused rather than widened, and a single picker takes one.
-
-    What is picked can be read and changed: a part that is n/a is refused with its reason, and a wildcard leaves it out.
-    """
-
-    def validate(self, obj: Any, value: Names) -> tuple[str, ...]:
-        names = _names(obj.spec, value)
-        inside = next((name for name in names if name not in obj.spec.parts), None)
-        if inside:
-            raise InputError(f"{inside!r} is inside a part; this picker takes whole parts.", f"Use {_whole(inside)!r}.")
-        for name in names:
-            obj.spec.site(name)
-        picked = super().validate(obj, value)
-        if len(picked) > 1 and not obj.multiple:
-            raise InputError(f"This picker takes one part, not {len(picked)}.", "Make it with multiple=True for more.")
-        return picked
+LISTED = 6  # names that a line of text has room for
 
 
 class LayerPicker(Panel):
-    """`picker = LayerPicker(garage)`; then `picker.value` is a tuple such as `("attention_3", "layer_5")`.
+    """`picker = LayerPicker(garage)`; then `picker.value` is a tuple such as `("attention_3.head_1", "layer_5")`.
 
-    `value` takes any selector (`"0,-1"`, `"attention_*"`) and can be observed. `changed` names the parts drawn in
-    amber, at first those of the garage's recipe; only Python sets it. `selector` is the text `--layers` takes.
+    `value` takes any selector (`"0,-1"`, `"attention_*"`, `"attention_3.head_*"`) and can be observed. `selector` is
+    the same as the text `--layers` takes. `changed` names what is drawn in amber: the places of the garage's recipe,
+    which it follows, unless it is said; only Python sets it.
     """
 
-    _esm = script("picker.js")
+    _esm = script("machine.js", "marks.js", "walking.js", "picker.js")
+    _css = sheet("picker.css")
     _title = traitlets.Unicode().tag(sync=True)
     _about = traitlets.Unicode().tag(sync=True)
     _rows: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    _shade: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     multiple = traitlets.Bool(True, read_only=True).tag(sync=True)
     value = Picked().tag(sync=True, front=True)
     changed = Parts().tag(sync=True)
@@ -77,35 +56,48 @@ class LayerPicker(Panel):
         if not isinstance(of, Garage | ModelSpec):
             raise InputError(f"A {type(of).__name__} has no parts to pick.", "Give a Garage or a ModelSpec.")
         self.spec, target = (of.spec, of.model) if isinstance(of, Garage) else (of, of)
-        if changed is None and isinstance(of, Garage):
-            changed = of.edits.places(of.spec)
+        self.shading = Shade()
         self.set_trait("multiple", multiple)
         drawing = [asdict(row) for row in rows(self.spec)]
         shown = {"_title": self.spec.model_id, "_about": about(self.spec), "_rows": drawing}
         super().__init__(target, options=options, value=value, changed=changed, **shown)
+        if changed is None and isinstance(of, Garage):
+            self._garage = weakref.ref(of)
+            of.bell.listen(self._follow)
+            self._follow()
 
     @property
     def selector(self) -> str:
         """`attention_3,layer_5`: what `%garage capture … --layers` takes."""
         return ",".join(self.value)
 
+    def shade(self, numbers: Snapshots | Mapping[str, Any] | None, what: str | None = None) -> None:
+        """Colour parts by a statistic of a capture, or by any {name: number} with `what` it is; None takes it back.
+
+        Of a capture `what` is the statistic, its norm when left out. Numbers below 0 are coloured around 0.
+        """
+        self.shading = shade_of(self.spec, numbers, what)
+        self._shade = self.shading.page()
+
+    @command
+    def pick(self, selector: str) -> None:
+        """What was typed into the search box. Where a wildcard meets what is n/a the rest is picked, and it tells."""
+        self.value = [selector]
+        left = [name for name in self.spec.select([selector]) if name not in self.value]
+        if left:
+            raise PartsLeftOut(selector, left, self.spec.why_not(left[0]))
+
+    def _follow(self) -> None:
+        """Show the recipe in force, unless another model is on the lift. A module that is no part is not drawn."""
+        garage = self._garage()
+        if garage is not None and garage.loaded and garage.model is self.target:
+            places = garage.edits.places(self.spec)
+            with self._turn:
+                self.changed = [name for name in places if whole(self.spec, name) in self.spec.parts]
+
     def _summary(self) -> str:
-        picked = ", ".join(self.value) or "none"
-        return f"{self.spec.model_id}, {len(self.value)} of {len(self.spec.parts)} parts: {picked}"
+        picked = shortened(self.value, LISTED) or "none"
+        return f"{self.spec.model_id}, {len(self.spec.parts)} parts, picked: {picked}"
 
     def _picture(self) -> str:
-        return picture(self.spec, picked=self.value, changed=self.changed)
-
-
-def _names(spec: ModelSpec, value: Names) -> list[str]:
-    if isinstance(value, str | int):
-        return spec.usable(value) if value != "" else []
-    if not isinstance(value, Iterable | None):
-        raise InputError(f"{value!r} names no parts.", 'Give names, such as ("attention_3", "layer_5").')
-    items = list(value or ())
-    return spec.usable(items) if items else []
-
-
-def _whole(name: str) -> str:
-    address = parse(name)
-    return str(address.whole) if address else name
+        return picture(self.spec, Marks(self.value, self.changed, self.shading))

@@ -5,7 +5,6 @@ It takes its colour from the text around it (`currentColor`), so it fits light a
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from itertools import groupby
 from typing import NamedTuple
 
@@ -13,12 +12,15 @@ from ..plain import shorten
 from ..registry.specs import ModelSpec
 from ..view.markup import line, page
 from ..view.palette import AMBER
+from .legend import legend
 from .machine import ATTENTION, FFN, RESIDUAL, Place, Row, rows
+from .marks import Marks
 from .words import about
 
-WIDTH, ROW, BOX, CAPTION = 440, 26, 20, 24
+WIDTH, ROW, BOX, CAPTION = 480, 26, 20, 24
 AXIS = WIDTH // 2
-NODE, BRANCH, TRUNK, MARK, GAP = 34, 150, 130, 4, 12
+NODE, BRANCH, TRUNK, MARK, GAP = 34, 170, 130, 4, 12
+STRIP = 3  # height of the colours of what is inside a part
 GLYPH, PADDING = 7, 8  # a character at 11 px in the widest of the common fonts; what a box keeps free of text
 FAINT = ".6"  # of text that stands back
 
@@ -39,26 +41,21 @@ class Box(NamedTuple):
         return (self.width - PADDING) // GLYPH
 
 
-def picture(spec: ModelSpec, *, picked: Collection[str], changed: Collection[str]) -> str:
+def picture(spec: ModelSpec, marks: Marks) -> str:
     """Output on top. Picked parts are filled, changed ones amber, n/a ones dashed; words show on hover."""
     heading = line(f"{spec.model_id}: {about(spec)}")
-    body, height = _body(rows(spec), picked, changed)
-    caption = f"{heading}. {line(_told(picked, changed))}"
+    body, height = _body(rows(spec), marks)
+    caption = f"{heading}. {line(marks.told())}"
     return page(
         '<figure style="margin:0;max-height:520px;overflow:auto">'
-        f'<figcaption style="font:12px system-ui,sans-serif;padding:4px 0">{caption}</figcaption>'
+        f'<figcaption style="font:12px system-ui,sans-serif;padding:4px 0">{caption}{legend(marks.shade)}</figcaption>'
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{heading}" viewBox="0 0 {WIDTH} {height}"'
         f' width="{WIDTH}" style="max-width:100%;height:auto;font:11px system-ui,sans-serif" fill="none">'
         f"{body}</svg></figure>"
     )
 
 
-def _told(picked: Collection[str], changed: Collection[str]) -> str:
-    told = f"Picked: {', '.join(picked) or 'nothing'}."
-    return f"{told} Changed: {', '.join(changed)}." if changed else told
-
-
-def _body(drawn: list[Row], picked: Collection[str], changed: Collection[str]) -> tuple[str, int]:
+def _body(drawn: list[Row], marks: Marks) -> tuple[str, int]:
     """The stacks from the output down, and how high they stand."""
     body, bottom = "", 0
     for stack, group in groupby(reversed(drawn), key=lambda row: row.stack):
@@ -67,7 +64,7 @@ def _body(drawn: list[Row], picked: Collection[str], changed: Collection[str]) -
         bottom = tops[-1][0] + ROW
         body += _caption(stack, top)
         for at, row in tops:
-            body += _spine(row, at, over=at > top, under=at + ROW < bottom) + _row(row, at, picked, changed)
+            body += _spine(row, at, over=at > top, under=at + ROW < bottom) + _row(row, at, marks)
     return body, bottom
 
 
@@ -78,12 +75,11 @@ def _caption(stack: str, top: int) -> str:
     return f'<text x="4" y="{top - 6}" fill="currentColor" fill-opacity="{FAINT}">{stack}</text>'
 
 
-def _row(row: Row, top: int, picked: Collection[str], changed: Collection[str]) -> str:
+def _row(row: Row, top: int, marks: Marks) -> str:
     boxes = {place.name: _box(place, top) for place in row.places}
     gap = NODE // 2 if row.layer is not None else 0
     pipes = "".join(_pipe(place, boxes[place.name], top, gap) for place in row.places)
-    drawn = "".join(_part(p, boxes[p.name], p.name in picked, p.name in changed) for p in row.places)
-    return pipes + drawn
+    return pipes + "".join(_part(place, boxes[place.name], marks) for place in row.places)
 
 
 def _box(place: Place, top: int) -> Box:
@@ -115,19 +111,44 @@ def _pipe(place: Place, box: Box, top: int, gap: int) -> str:
     return f'<path d="M{start} {top + ROW // 2}H{end}" stroke="currentColor" stroke-opacity=".35"/>'
 
 
-def _part(place: Place, box: Box, picked: bool, changed: bool) -> str:
-    colour = AMBER if changed else "currentColor"
-    faint = 0.5 if place.kind in ("layer_norm", "gate") else 0
-    fill = f'fill="{colour}" fill-opacity="{faint + 0.3 * picked}"'
-    edge = f'stroke="{colour}" stroke-width="{2 if picked or changed else 1}"'
+def _part(place: Place, box: Box, marks: Marks) -> str:
+    changed, picked = marks.is_changed(place), marks.is_picked(place)
+    edge = f'stroke="{AMBER if changed else "currentColor"}" stroke-width="{2 if picked or changed else 1}"'
     dashes = f' stroke-dasharray="3 3" stroke-opacity="{FAINT}"' if place.unavailable else ""
     x, y, width, height = box
-    shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="2" {fill} {edge}{dashes}/>'
-    return f"<g><title>{line(place.words)}</title>{shape}{_label(place, box)}</g>"
+    shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="2" {_fill(place, marks)} {edge}{dashes}/>'
+    title = f"<title>{line(marks.words(place))}</title>"
+    return f"<g>{title}{shape}{_label(place, box, marks)}{_strip(place, box, marks)}</g>"
 
 
-def _label(place: Place, box: Box) -> str:
+def _fill(place: Place, marks: Marks) -> str:
+    colour = marks.shade.tints[place.name].colour if place.name in marks.shade.tints else ""
+    if colour:
+        return f'fill="{colour}"'
+    faint = 0.5 if place.kind in ("layer_norm", "gate") else 0
+    opacity = faint + 0.3 * marks.is_picked(place)
+    return f'fill="{AMBER if marks.is_changed(place) else "currentColor"}" fill-opacity="{opacity}"'
+
+
+def _label(place: Place, box: Box, marks: Marks) -> str:
     if not place.label:
         return ""
-    text, muted = line(shorten(place.label, box.longest)), f' fill-opacity="{FAINT}"' if place.unavailable else ""
-    return f'<text x="{box.middle}" y="{box.y + 14}" text-anchor="middle" fill="currentColor"{muted}>{text}</text>'
+    beside = "" if place.kind == "full_layer" else marks.beside(place)
+    text = line(shorten(f"{place.label} · {beside}" if beside else place.label, box.longest))
+    ink = marks.shade.tints[place.name].ink if place.name in marks.shade.tints else ""
+    muted = f' fill-opacity="{FAINT}"' if place.unavailable else ""
+    fill = f'fill="{ink or "currentColor"}"{muted}'
+    foot = STRIP - 1 if marks.strip(place) else 0
+    return f'<text x="{box.middle}" y="{box.y + 14 - foot}" text-anchor="middle" {fill}>{text}</text>'
+
+
+def _strip(place: Place, box: Box, marks: Marks) -> str:
+    """The colours of heads or experts, one beside the other along the foot of their part."""
+    tints = marks.strip(place)
+    width, foot = box.width / max(len(tints), 1), box.y + box.height - STRIP
+    return "".join(
+        f'<rect x="{box.x + i * width:.2f}" y="{foot}" width="{width:.2f}" height="{STRIP}" fill="{tint.colour}">'
+        f"<title>{line(f'{name}: {marks.shade.words(name)}')}</title></rect>"
+        for i, (name, tint) in enumerate(tints)
+        if tint is not None and tint.colour
+    )

@@ -13,8 +13,8 @@ def about(spec: ModelSpec) -> str:
     """`3 encoder and 3 decoder layers, 4 heads, 32 wide`; no heads where nothing attends."""
     blocks = [parse(name) for name, part in spec.parts.items() if part.part_type is PartType.FULL_LAYER]
     encoder = sum(block is not None and block.stack == ENCODER for block in blocks)
-    layers = _count(spec.num_layers, "decoder layer" if encoder else "layer")
-    heads = [_count(spec.num_heads, "head")] if spec.num_heads else []
+    layers = count(spec.num_layers, "decoder layer" if encoder else "layer")
+    heads = [count(spec.num_heads, "head")] if spec.num_heads else []
     return ", ".join([f"{encoder} encoder and {layers}" if encoder else layers, *heads, f"{spec.hidden_dim} wide"])
 
 
@@ -35,8 +35,8 @@ def _attention(part: PartSpec) -> str:
         return f"{part.output_dim} wide"
     size = f" of {part.head_dim}" if part.head_dim else ""
     shared = part.extra_info.get("num_kv_heads", part.num_heads)
-    sharing = f" sharing {_count(shared, 'key-value head')}" if shared != part.num_heads else ""
-    return f"{_count(part.num_heads, 'head')}{size}{sharing}, {part.output_dim} wide"
+    sharing = f" sharing {count(shared, 'key-value head')}" if shared != part.num_heads else ""
+    return f"{count(part.num_heads, 'head')}{size}{sharing}, {part.output_dim} wide"
 
 
 def _ffn(part: PartSpec) -> str:
@@ -49,7 +49,7 @@ def _norm(part: PartSpec) -> str:
     return f"norm {where}, {part.output_dim} wide"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

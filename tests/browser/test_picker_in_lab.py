@@ -94,6 +94,28 @@ def test_mouse_and_keyboard_reach_python_and_leave_the_notebook_alone(notebook: 
     expect(notebook.panel.locator(".jp-Cell")).to_have_count(cells + 1)
 
 
+def test_a_search_and_a_drag_over_heads_reach_python(notebook: Notebook, panel: Locator) -> None:
+    cells = notebook.panel.locator(".jp-Cell").count()
+    part(panel, "ffn_2:").click()
+
+    notebook.page.keyboard.press("/")
+    notebook.page.keyboard.type("attention_3.head_*, dd")
+    notebook.page.keyboard.press("Enter")
+    expect(panel.get_by_role("alert")).to_contain_text("'dd' is no part of tiny.")
+    assert notebook.python("print(picker.value)") == "('ffn_2',)"
+
+    panel.get_by_role("searchbox").fill("attention_3.head_*, -1")
+    notebook.page.keyboard.press("Enter")
+    heads = [f"attention_3.head_{i}" for i in range(4)]
+    assert says(notebook, "print(picker.selector)", ",".join([*heads, "layer_4"]))
+    expect(part(panel, "attention_3:")).to_contain_text("4 heads")
+
+    panel.get_by_role("rowheader", name="inside layer_3").click()
+    part(panel, heads[0]).drag_to(part(panel, heads[2]))
+    assert says(notebook, "print(picker.selector)", ",".join(heads[:3]))
+    assert notebook.panel.locator(".jp-Cell").count() == cells
+
+
 def test_python_sets_the_picture_and_refuses_what_the_page_may_not_do(notebook: Notebook, panel: Locator) -> None:
     notebook.python("picker.value = '0, ffn_*'; picker.changed = 'ffn_2'")
     expect(panel.get_by_text("6 picked")).to_be_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -13,30 +12,11 @@ from garage_nb.widgets import LayerPicker
 
 from ..widgets.unlike import UNLIKE, opened
 from .labpage import Alone
+from .pickerpage import OUTSIDE, OVERLAPS, colour, middle, part
 
 Specs = Callable[..., ModelSpec]
 
 HOSTILE = '<img src=x onerror="document.body.id=1">'
-OVERLAPS = """() => [...document.querySelectorAll('.gnb-row')].flatMap(row => {
-  const boxes = [...row.querySelectorAll('.gnb-part')].map(part => part.getBoundingClientRect());
-  boxes.sort((a, b) => a.left - b.left);
-  return boxes.slice(1).filter((box, i) => box.left < boxes[i].right - 0.5); }).length"""
-OUTSIDE = """() => { const edge = document.querySelector('.gnb').getBoundingClientRect();
-  return [...document.querySelectorAll('.gnb *')].filter(node => { const box = node.getBoundingClientRect();
-    return box.width && (box.left < edge.left - 0.5 || box.right > edge.right + 0.5); }).length }"""
-
-
-def part(panel: Locator, start: str) -> Locator:
-    """The part whose words start so: `ffn_1:`."""
-    return panel.get_by_role("gridcell", name=re.compile(f"^{start}"))
-
-
-def middle(locator: Locator) -> float:
-    return float(locator.evaluate("node => node.getBoundingClientRect().left + node.getBoundingClientRect().width / 2"))
-
-
-def colour(locator: Locator, what: str) -> str:
-    return str(locator.evaluate(f"node => getComputedStyle(node).{what}"))
 
 
 @pytest.fixture
@@ -83,7 +63,7 @@ def test_a_single_picker_never_holds_two(alone: Alone, spec: Specs) -> None:
 
 def test_the_keyboard_alone_walks_picks_and_extends(alone: Alone, panel: Locator) -> None:
     keys = alone.page.keyboard
-    for key in ("Tab", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+    for key in ("Tab", "Tab", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
         keys.press(key)
     expect(part(panel, "ffn_4:")).to_be_focused()
 
@@ -118,11 +98,13 @@ def test_escape_gives_the_focus_back_to_what_is_around(alone: Alone, panel: Loca
     assert alone.page.evaluate("document.activeElement === document.body")
 
 
-def test_there_is_one_tab_stop_and_every_control_keeps_its_keys_from_the_notebook(alone: Alone, panel: Locator) -> None:
+def test_box_and_machine_have_one_tab_stop_each_and_every_control_keeps_its_keys_from_the_notebook(
+    alone: Alone, panel: Locator
+) -> None:
     part(panel, "ffn_2:").click()
 
-    assert panel.locator("[tabindex='0']").count() == 1
-    assert panel.locator("[tabindex]").count() == 5 * 5 + 4  # five parts a layer, four outside the layers
+    assert panel.locator("[tabindex='0']").count() == 2
+    assert panel.locator("[tabindex]").count() == 1 + 5 * 6 + 4  # five parts a layer and their opener, four outside
     assert panel.locator("[tabindex]:not([data-lm-suppress-shortcuts='true'])").count() == 0
 
 
@@ -282,6 +264,7 @@ def test_a_screen_reader_meets_a_grid_of_named_parts(alone: Alone, spec: Specs) 
           - row:
             - 'gridcell "layer_norm_final: norm outside the blocks, 32 wide"'
           - row:
+            - 'rowheader "inside layer_1, 4 heads"'
             - 'gridcell "attention_1: 4 heads of 8, 32 wide"'
             - gridcell /layer_norm_1_attention/
             - 'gridcell "layer_1: residual stream leaving block 1, 32 wide"'

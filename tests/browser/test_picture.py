@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from garage_nb.widgets.marks import Marks
 from garage_nb.widgets.picture import picture
 
 from ..widgets.unlike import UNLIKE, opened
@@ -21,7 +22,7 @@ OVERLAPS = """() => { const nodes = [...document.querySelectorAll('rect, svg > t
 
 @pytest.mark.parametrize("name", UNLIKE)
 def test_every_text_fits_its_box_and_nothing_overlaps(alone: Alone, name: str) -> None:
-    alone.page.set_content(picture(opened(name), picked=(), changed=()))
+    alone.page.set_content(picture(opened(name), Marks()))
 
     assert alone.page.locator("rect").count() > 8
     assert alone.page.evaluate(TEXTS_OUTSIDE) == []

@@ -160,6 +160,43 @@ def test_a_part_says_what_it_is(model_type: str, name: str, words: str) -> None:
     assert words in [place.words for place in places if place.name == name]
 
 
+def inside(spec: ModelSpec, name: str) -> list[tuple[str, int]]:
+    return [(each.name, each.count) for each in by_name(spec)[name].inside]
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "drawn"),
+    [
+        ("causal-qwen3_moe", "attention_1", [("heads", 0), ("head", 4), ("q", 0), ("k", 0), ("v", 0), ("pattern", 0)]),
+        ("causal-qwen3_moe", "ffn_1", [("experts", 0), ("expert", 4)]),
+        ("causal-qwen3_moe", "gate_1", [("choices", 0)]),
+        ("causal-qwen3_moe", "layer_1", [("before", 0), ("mid", 0)]),
+        ("causal-qwen3_moe", "embedding", []),
+        ("causal-mllama", "layer_1", []),
+    ],
+)
+def test_what_can_be_picked_inside_a_part(spec: str, name: str, drawn: list[tuple[str, int]]) -> None:
+    assert inside(opened(spec), name) == drawn
+
+
+def test_neurons_are_too_many_to_draw_but_for_all_of_them() -> None:
+    assert inside(spec_of(tiny("llama"), "l"), "ffn_1") == [("neurons", 0)]
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_all_that_is_drawn_inside_is_a_name_the_model_has_and_is_na_only_with_a_reason(name: str) -> None:
+    spec = opened(name)
+    names = {
+        f"{place.name}.{each.name}_{i}" if each.count else f"{place.name}.{each.name}": each.unavailable
+        for place in by_name(spec).values()
+        for each in place.inside
+        for i in range(each.count or 1)
+    }
+
+    assert [spec.name(each) for each in names] == list(names)
+    assert {each: spec.why_not(each) for each in names} == names
+
+
 def test_about_counts_in_words() -> None:
     assert about(spec_of(tiny("gpt2", layers=1), "one")) == "1 layer, 4 heads, 32 wide"
 

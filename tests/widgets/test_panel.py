@@ -64,7 +64,7 @@ def test_the_page_may_change_nothing_else(picker: LayerPicker, name: str) -> Non
 @pytest.mark.parametrize(
     "value",
     [["layer_4"], ["layer_0", "nonsense"], "nonsense", float("nan"), 1e308, 7, True, {"a": 1}, [["layer_0"]], [None],
-     [1e308], memoryview(b"layer_0"), ["ffn_1.neuron_3"], "x" * (LARGEST_MESSAGE + 1), ["layer_1"] * LARGEST_MESSAGE],
+     [1e308], memoryview(b"layer_0"), ["ffn_1.neuron_999"], "x" * (LARGEST_MESSAGE + 1), ["layer_1"] * LARGEST_MESSAGE],
 )  # fmt: skip
 def test_a_value_that_names_no_parts_is_refused_and_shown(picker: LayerPicker, value: Any) -> None:
     from_page(picker, value=value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +16,7 @@ from garage_nb import Garage
 from garage_nb.errors import GarageError, InputError, PartsLeftOut, UnavailablePartError, UnknownPartError
 from garage_nb.registry.models import spec_of
 from garage_nb.registry.specs import ModelSpec
+from garage_nb.view.palette import AMBER
 from garage_nb.widgets import LayerPicker
 from garage_nb.widgets.picture import shorten
 
@@ -75,11 +78,32 @@ def test_a_refusal_inside_held_notifications_changes_nothing_either(spec: ModelS
     assert picker.value == ("layer_1",)
 
 
-def test_a_head_is_refused_rather_than_widened_but_counts_as_changed(spec: ModelSpec) -> None:
-    with pytest.raises(InputError, match="inside a part"):
-        LayerPicker(spec, "attention_1.head_2")
+@pytest.mark.parametrize(
+    ("said", "picked"),
+    [
+        ("attention_1.head_2", ("attention_1.head_2",)),
+        ("attention_1.head_*", tuple(f"attention_1.head_{i}" for i in range(4))),
+        (["attention_1.q", "attention_1.head_-1", "mlp_0"], ("ffn_0", "attention_1.head_3", "attention_1.q")),
+        ("ffn_2.neuron_17,ffn_2.neuron_2", ("ffn_2.neuron_2", "ffn_2.neuron_17")),
+        (("layer_2.before", "attention_3.heads"), ("layer_2.before", "attention_3.heads")),
+    ],
+)  # fmt: skip
+def test_what_is_inside_parts_is_picked_in_the_models_order_and_read_back(
+    spec: ModelSpec, said: Any, picked: tuple[str, ...]
+) -> None:
+    picker = LayerPicker(spec, said, changed=said)
 
-    assert LayerPicker(spec, changed="attention_1.head_2").changed == ("attention_1",)
+    assert picker.value == picker.changed == picked
+    assert tuple(spec.select(picker.selector)) == picked
+
+
+def test_experts_are_picked_too() -> None:
+    assert LayerPicker(opened("causal-qwen3_moe"), "ffn_1.expert_3, ffn_0.expert_-1").value[1] == "ffn_1.expert_3"
+
+
+def test_a_module_that_is_no_part_is_refused(spec: ModelSpec) -> None:
+    with pytest.raises(InputError, match="is a module, and no part"):
+        LayerPicker(spec, "transformer.h.1.mlp.c_fc")
 
 
 @pytest.mark.parametrize("said", [1.5, object()])
@@ -121,6 +145,98 @@ def test_of_a_garage_the_recipe_is_drawn_as_changed() -> None:
     assert LayerPicker(garage, changed=()).changed == ()
 
 
+def test_it_follows_the_recipe_in_force() -> None:
+    garage = Garage(tiny("gpt2"))
+    picker = LayerPicker(garage)
+    seen: list[tuple[str, ...]] = []
+    picker.observe(lambda change: seen.append(change["new"]), "changed")
+
+    garage.scale("attention_1.head_2", 0.5)
+    garage.scale("ffn_0", 0.5)
+    garage.undo()
+    garage.undo()
+
+    assert seen == [("attention_1.head_2",), ("ffn_0", "attention_1.head_2"), ("attention_1.head_2",), ()]
+
+
+def test_an_edit_of_a_module_that_is_no_part_is_not_drawn_and_hinders_nothing() -> None:
+    garage = Garage(tiny("gpt2"))
+    picker = LayerPicker(garage)
+
+    garage.scale("transformer.h.1.mlp.c_fc", 0.5)
+    garage.scale("ffn_0", 0.5)
+
+    assert len(garage.edits) == 2
+    assert picker.changed == LayerPicker(garage).changed == ("ffn_0",)
+
+
+def test_what_was_said_to_be_changed_stays_whatever_the_recipe_is() -> None:
+    garage = Garage(tiny("gpt2"))
+    picker = LayerPicker(garage, changed="ffn_1")
+
+    garage.scale("attention_1", 0.5)
+
+    assert picker.changed == ("ffn_1",)
+
+
+def test_another_model_on_the_lift_is_none_of_its_business() -> None:
+    garage = Garage(tiny("gpt2"))
+    garage.scale("attention_1", 0.5)
+    picker, first = LayerPicker(garage), garage.model
+
+    garage.load(tiny("llama", layers=6))
+    garage.scale("attention_5", 0.5)
+
+    assert picker.target is first
+    assert picker.changed == ("attention_1",)
+
+
+def test_a_picker_keeps_no_garage_in_memory() -> None:
+    garage = Garage(tiny("gpt2"))
+    picker, gone = LayerPicker(garage), weakref.ref(garage)
+
+    del garage
+    gc.collect()
+
+    assert gone() is None
+    assert picker.changed == ()
+
+
+def from_page(picker: LayerPicker, **content: Any) -> None:
+    """What arrives when a page sends a message."""
+    picker._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+
+def test_the_search_box_picks_by_any_selector(spec: ModelSpec) -> None:
+    picker = LayerPicker(spec, "layer_1")
+
+    from_page(picker, kind="pick", selector=" attention_3.head_*, 0:4:2 ")
+
+    heads = tuple(f"attention_3.head_{i}" for i in range(4))
+    assert picker.value == ("layer_0", "layer_2", *heads)
+    assert picker._error == ""
+
+
+@pytest.mark.parametrize("said", ["", "  ", "atention_1", "attention_3.head_9", "9:12", "<img>", None, 1.5, {}, ["a"]])
+def test_a_search_for_nothing_shows_why_and_changes_nothing(spec: ModelSpec, said: Any) -> None:
+    picker = LayerPicker(spec, "layer_1")
+
+    from_page(picker, kind="pick", selector=said)
+
+    assert picker.value == ("layer_1",)
+    assert len(picker._error.splitlines()) == 2
+
+
+def test_a_search_that_leaves_something_out_says_so() -> None:
+    picker = LayerPicker(opened("causal-mllama"), "layer_0")
+
+    with pytest.warns(PartsLeftOut):
+        from_page(picker, kind="pick", selector="all")
+
+    assert picker.value == ("layer_0", "layer_2")
+    assert "leaves out 1 that are n/a: layer_1" in picker._error
+
+
 def test_anything_else_is_refused() -> None:
     with pytest.raises(GarageError, match="A str has no parts to pick"):
         LayerPicker("showroom")
@@ -130,7 +246,7 @@ def test_the_bundle_has_the_widget_a_picture_and_a_line(spec: ModelSpec) -> None
     data, _ = LayerPicker(spec, "0,1", changed="ffn_1")._repr_mimebundle_()
 
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"}
-    assert data["text/plain"] == "LayerPicker(tiny, 2 of 24 parts: layer_0, layer_1)"
+    assert data["text/plain"] == "LayerPicker(tiny, 24 parts, picked: layer_0, layer_1)"
     assert "Picked: layer_0, layer_1. Changed: ffn_1." in data["text/html"]
 
 
@@ -190,6 +306,17 @@ def test_the_picture_escapes_every_text_and_needs_nothing_from_outside(spec: Mod
     assert "&lt;script&gt;" in html
     assert html.count("http") == html.count('xmlns="http://www.w3.org/2000/svg"')
     assert ElementTree.fromstring(html) is not None
+
+
+def test_the_picture_tells_what_is_picked_and_changed_inside_a_part(spec: ModelSpec) -> None:
+    parts = drawn(LayerPicker(spec, "attention_1.head_*, attention_2.q", changed="attention_3.head_0"))
+    title = {name: (group.findtext(f"{SVG}title") or "").partition(": ")[2] for name, group in parts.items()}
+
+    assert parts["attention_1"].findtext(f"{SVG}text") == "attention_1 · 4 heads"
+    assert title["attention_1"] == "4 heads of 8, 32 wide, 4 heads picked"
+    assert title["attention_2"] == "4 heads of 8, 32 wide, q picked"
+    assert title["attention_3"] == "4 heads of 8, 32 wide, 1 head changed"
+    assert parts["attention_3"].find(f"{SVG}rect").get("stroke") == AMBER
 
 
 def test_a_long_name_shortens_in_its_middle() -> None:
