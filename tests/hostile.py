@@ -57,6 +57,8 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
     generated = garage.generate(prompt, tokens=2, layers="layer_0,attention_*")
     captured, compared = garage.capture(prompt), garage.compare(prompt=prompt)
     swept, twice = garage.sweep(prompt, parts="0,1", factors="0,1"), _each(garage, prompt)
+    looked, attended = garage.lens(prompt), garage.attention(prompt, layers="0,1")
+    watched = garage.watch(prompt, tokens=1)
     plain = Garage(garage.model, tokenizer=garage.tokenizer)
     return {
         "garage": garage, "status": garage.status(), "spec": garage.spec, "parts": garage.parts("attention_*"),
@@ -65,9 +67,12 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         "plot": garage.plot(prompt), "generation": generated, "generation plot": generated.plot(),
         "plain generation": plain.generate(prompt, tokens=2), "steps": generated.steps or plain,
         "steps plot": generated.steps.plot() if generated.steps else plain,
+        "trace": watched, "trace plot": watched.plot(),
         "comparison": compared, "comparison plot": compared.plot(),
         "two models": garage.compare("showroom", prompt=prompt),
         "compatibility": garage.compare(plain.model), "sweep": swept, "sweep plot": swept.plot(), "each": twice,
+        "lens": looked, "lens plot": looked.plot(), "attention": attended, "attention plot": attended.plot(),
+        "head plot": attended.plot("attention_1.head_0"),
         "extracted": garage.extract("attention_1"), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
         "settings": garage.config(), "models": garage.models(), "stopped": garage.stop(), "doctor": garage.doctor(),

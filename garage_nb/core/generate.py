@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .batch import Batch, probe
-from .cancel import Cancel, cancellable
+from .cancel import Cancel, cancel_in_force, cancellable
 from .chain import Chain
 from .prefix import prefix_of, proved_for, proves
 from .run import NO_CHAIN, attached_for, own_run, under_way
@@ -48,8 +48,10 @@ def generate(
 def streamed(
     model: Any, batch: Batch, taps: Iterable[Tap] = (), *, chain: Chain = NO_CHAIN, **options: Any
 ) -> Iterator[Int[Tensor, " batch"]]:
-    """The same, token by token as they come. The run ends when nobody asks for the next one any more."""
-    tokens, cancel = _Tokens(), Cancel()
+    """The same, token by token as they come. The run ends when nobody asks for the next one any more, or with
+    a CancelledError when the block around whoever asks is cancelled.
+    """
+    tokens, cancel = _Tokens(), Cancel(cancel_in_force())
 
     def write() -> None:
         try:

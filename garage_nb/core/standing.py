@@ -100,7 +100,7 @@ class Standing:
             return 0
         if self.cache is before and self._call is not None:
             return self._call.past + self._call.seq
-        return int(self.cache.get_seq_length()) if hasattr(self.cache, "get_seq_length") else 0
+        return _tokens_in(self.cache)
 
     def _of_encoder(self) -> Stand | None:
         """An encoder reads its prompt whole. In generation it runs before the model itself is called."""
@@ -112,6 +112,14 @@ class Standing:
             return None
         mask = self._given.get("attention_mask")
         return _stand(mask, tokens.shape[0], tokens.shape[1], tokens.device, None)
+
+
+def _tokens_in(cache: Any) -> int:
+    """Of a cache that is met for the first time; 0 for one of states, which have no length: it is a new one."""
+    try:
+        return int(cache.get_seq_length()) if hasattr(cache, "get_seq_length") else 0
+    except ValueError:
+        return 0
 
 
 def _tensor(call: Mapping[str, Any], *names: str) -> Tensor | None:

@@ -78,6 +78,11 @@ def asked(statistics: str | Iterable[str] | None) -> tuple[str, ...]:
     return tuple(name for name in NAMES if name in (*wanted, "non_finite"))
 
 
+def demand_threshold(tau: float) -> None:
+    if not 0 <= tau < math.inf:
+        raise InputError(f"{tau:g} standard deviations are no threshold.", f"The usual is {TAU:g}.")
+
+
 def real_tokens(mask: Int[Tensor, "batch seq"]) -> Int[Tensor, " real"]:
     """Where tokens that are no padding stand among (batch · seq); a device is waited for, to say how many."""
     return mask.reshape(-1).nonzero()[:, 0]
@@ -121,7 +126,7 @@ class Reduction:
     """
 
     def __init__(self, rows: Float[Tensor, "tokens dim"], tau: float = TAU) -> None:
-        self.x, self.tau = rows.detach().to(_wide(rows.device)), tau
+        self.x, self.tau = rows.detach().to(wide(rows.device)), tau
 
     @cached_property
     def scratch(self) -> Tensor:
@@ -200,5 +205,5 @@ def token_entropy(square: Float[Tensor, "tokens dim"], energy: Float[Tensor, " t
     return safe.log() - torch.special.xlogy(square, square).sum(dim=1) / safe
 
 
-def _wide(device: torch.device) -> torch.dtype:
+def wide(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64  # that device has no float64

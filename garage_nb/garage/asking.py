@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from ..answers.comparison import Comparison, tuned_and_untouched, two_models
-from ..answers.generation import Generation, Sampling, go_on, pieces
+from ..answers.generation import Generation, Sampling, go_on, pieces, writes
+from ..answers.recording import Recording
 from ..answers.sweep import Sweep, sweep
 from ..core.numbers import Numbers, numbers
 from ..errors import InputError
 from ..inject.recipe import Recipe
 from ..registry.compare import Compatibility, compare
 from ..registry.lift import lift
+from ..snapshot.trace import Trace
 from ..verbs import verb
 from .session import Layers, Session
 
@@ -45,6 +48,32 @@ class Asking(Session):
     ) -> Iterator[str]:
         """The continuation under the recipe in force, piece by piece as it is written: `for piece in g.stream(…)`."""
         return pieces(self.lifted, prompt, self.edits, self._sampling(tokens, temperature, seed))
+
+    @verb()
+    def watch(
+        self,
+        prompt: str,
+        *,
+        tokens: int | None = None,
+        layers: Layers = "all",
+        statistic: str = "sparsity",
+        tau: float | None = None,
+    ) -> Trace:
+        """Read parts at every token while the model reads the prompt and goes on: layers by tokens.
+
+        Args:
+            prompt: the text to read and go on from
+            tokens: how many new tokens at most, 0 for the prompt alone; 20 unless config says otherwise
+            layers: which parts, as for capture
+            statistic: what is shown: sparsity, entropy, norm, mean, std …; the answer holds them all
+            tau: the sparsity threshold, in a token's standard deviations; 0.1 unless config says otherwise
+        """
+        threshold = self.settings.tau if tau is None else tau
+        parts = self.spec.usable(layers)
+        recording = Recording(self.lifted, prompt, self.edits, parts, statistic=statistic, taus=[threshold])
+        usual = self.settings.tokens if writes(self.lifted) else 0
+        deque(recording.on(usual if tokens is None else tokens), maxlen=0)
+        return recording.trace
 
     @verb()
     def sweep(

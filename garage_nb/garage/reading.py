@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from ..analyze.attention import Attention, attention
+from ..analyze.lens import Lens, lens
 from ..answers.status import Parts
 from ..core.batch import Prompt
 from ..registry.report import Report
@@ -44,6 +46,28 @@ class Reading(Session):
         """
         camera = SnapshotCapture(self.model, self.tokenizer)
         return camera.run(prompt, layers, under=self.edits.taps(self.spec), keep=keep, tau=self._tau(tau))
+
+    @verb()
+    def attention(self, prompt: Prompt, *, layers: Layers = "attention_*") -> Attention:
+        """Show what every token looks at, head by head.
+
+        Args:
+            prompt: the text the model reads
+            layers: which parts: attention_*, attention_3, 0,-1, cross_attention_*
+        """
+        return attention(self.lifted, prompt, self.edits.taps(self.spec), layers)
+
+    @verb()
+    def lens(self, prompt: Prompt, *, layers: Layers = "layer_*", top: int = 5, target: str | None = None) -> Lens:
+        """Show what the model would say if it stopped after each layer.
+
+        Args:
+            prompt: the text the model reads
+            layers: which: layer_*, 0,-1, layer_0.before, layer_3.mid
+            top: how many of the likeliest tokens are kept at each place
+            target: a token to follow through the layers; the model's own answer when left out
+        """
+        return lens(self.lifted, prompt, self.edits.taps(self.spec), layers, top=top, target=target)
 
     @verb()
     def plot(

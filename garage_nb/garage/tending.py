@@ -15,7 +15,7 @@ from ..doctor.page import answered
 from ..registry.lift import lift
 from ..registry.models import ModelRegistry
 from ..verbs import verb
-from .session import Session
+from .session import Layers, Session
 
 
 class Tending(Session):
@@ -39,15 +39,25 @@ class Tending(Session):
         return Registered(tuple(registry.get_spec(name) for name in registry.list_models()))
 
     @verb(session=True, model=False)
-    def show(self, widget: Literal["picker", "ping"] = "picker") -> Any:
-        """Show a widget: the model as an engine block to pick parts from, or whether widgets work here.
+    def show(
+        self,
+        widget: Literal["picker", "bench", "scope", "attention", "lens", "dashboard", "ping"] = "picker",
+        prompt: str | None = None,
+        *,
+        parts: Layers | None = None,
+    ) -> Any:
+        """Show a widget: pick parts, tune them, watch them.
 
         Args:
-            widget: picker, whose .value are the parts picked; ping, which says whether the page answers
+            widget: picker, the model as an engine block; bench, a fader for every part; scope, every part at every
+                token while the model writes; attention and lens, what the model reads and would say, part by part;
+                dashboard, picker, bench and scope side by side; ping, whether widgets work here
+            prompt: the text to start with, for all but picker and ping; it can be typed in too
+            parts: which parts have a fader, for bench, or are watched, for scope
         """
         from ..widgets.named import made
 
-        panel = made(widget, self)
+        panel = made(widget, self, prompt=prompt, parts=parts)
         if widget == "ping":
             self.ping = panel
         return panel

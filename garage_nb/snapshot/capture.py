@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,8 +11,8 @@ from torch import Tensor, nn
 from ..core.batch import Batch, Prompt, prepare
 from ..core.run import read
 from ..core.sites import Read, Site, Tap, tokens_first
-from ..core.stats import TAU, Statistics, asked, real_tokens, reduce, rows_of
-from ..errors import InputError, NotFiniteError
+from ..core.stats import TAU, Statistics, asked, demand_threshold, real_tokens, reduce, rows_of
+from ..errors import NotFiniteError
 from ..registry.decompose import spec_of
 from .snapshots import Snapshot, Snapshots
 
@@ -41,8 +40,7 @@ class SnapshotCapture:
         where given, only those, the others are NaN. `keep` keeps the hidden states, (batch, seq, dim) each.
         NotFiniteError names the first part that holds NaN or infinity.
         """
-        if not 0 <= tau < math.inf:
-            raise InputError(f"{tau:g} standard deviations are no threshold.", f"The usual is {TAU:g}.")
+        demand_threshold(tau)
         names, wanted = asked(statistics), self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
         tokens = _Tokens(batch)

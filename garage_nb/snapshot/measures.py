@@ -32,3 +32,12 @@ def head(statistic: str, tau: float) -> str:
 
 def defined(statistic: str, tau: float) -> str:
     return _DEFINED.get(statistic) or f"sparsity, share of |x| ≤ {tau:g} σ"
+
+
+def tokenwise(statistic: str, tau: float) -> str:
+    """The same of one token by itself, where its own entries are all there is."""
+    if statistic == "sparsity":
+        return f"sparsity of a token, share of |x| ≤ {tau:g} σ"
+    return {"norm": "norm ‖x‖ of a token", "entropy": _DEFINED["entropy"]}.get(
+        statistic, f"{_DEFINED[statistic]} of a token"
+    )

@@ -1,3 +1,8 @@
 """Widgets: thin faces over the garage. One .py and one static/*.js each, on the frame in `panel`. Imports anywidget."""
 
+from .attention import AttentionView as AttentionView
+from .bench import TuningBench as TuningBench
+from .dashboard import Dashboard as Dashboard
+from .lens import LensView as LensView
 from .picker import LayerPicker as LayerPicker
+from .scope import SparsityScope as SparsityScope

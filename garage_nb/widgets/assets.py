@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from ..view.palette import AMBER, AMOUNTS, CHANGES
 
 STATIC = Path(__file__).parent / "static"
+_REMARK = re.compile(r"^ *(?://.*|/\*\*.*\*/)\n", re.MULTILINE)
 
 
 def script(*names: str) -> str:
-    """The colours of the one table, what all panels share, then the named files; the last one exports `render`."""
-    return "\n".join([f"const AMOUNTS = {_stops(AMOUNTS)}, CHANGES = {_stops(CHANGES)};", *_joined("panel.js", names)])
+    """The colours of the one table, what all panels share, then the named files; the last one exports `render`.
+
+    Remarks on lines of their own stay here: every instance of a widget carries this text through the notebook.
+    """
+    colours = f"const AMOUNTS = {_stops(AMOUNTS)}, CHANGES = {_stops(CHANGES)};"
+    return _REMARK.sub("", "\n".join([colours, *_joined("panel.js", names)]))
 
 
 def sheet(*names: str) -> str:

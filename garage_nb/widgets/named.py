@@ -6,15 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError, nearest
-from .panel import Panel
+from .attention import AttentionView
+from .bench import TuningBench
+from .dashboard import Dashboard
+from .lens import LensView
 from .picker import LayerPicker
 from .ping import Ping
+from .scope import SparsityScope
 
-NAMED: dict[str, Callable[[Any], Panel]] = {"picker": LayerPicker, "ping": Ping}
+NAMED: dict[str, Callable[..., Any]] = {
+    "picker": LayerPicker,
+    "bench": TuningBench,
+    "scope": SparsityScope,
+    "attention": AttentionView,
+    "lens": LensView,
+    "dashboard": Dashboard,
+    "ping": Ping,
+}
 
 
-def made(name: str, garage: Any) -> Panel:
-    """A widget of that name on a Garage."""
+def made(name: str, garage: Any, **given: Any) -> Any:
+    """A widget of that name on a Garage. What was `given` as None was not said; InputError for what it cannot use."""
     if name not in NAMED:
         raise InputError(f"There is no widget {name!r}.", f"Nearest: {nearest(name, NAMED)}.")
-    return NAMED[name](garage)
+    return NAMED[name](garage, **{option: value for option, value in given.items() if value is not None})

@@ -23,10 +23,9 @@ from ..plain import one_line
 from ..view.markup import document
 from .admission import called, check_plain, refuse_unknown
 from .assets import sheet
+from .lives import take_over
 
 LONGEST_ERROR = 400
-
-_live: weakref.WeakSet[Panel] = weakref.WeakSet()
 
 
 class Panel(anywidget.AnyWidget):
@@ -42,8 +41,7 @@ class Panel(anywidget.AnyWidget):
         self._target = weakref.ref(target)
         super().__init__(**traits, **options)
         self.on_msg(Panel._receive)
-        self._close_older()
-        _live.add(self)
+        take_over(self)
 
     @cached_property
     def _turn(self) -> threading.RLock:
@@ -120,11 +118,3 @@ class Panel(anywidget.AnyWidget):
         text = str(error)
         self.last_error = error
         self._error = text if len(text) <= LONGEST_ERROR else f"{text[:LONGEST_ERROR]} …"
-
-    def _close_older(self) -> None:
-        """Close panels of this kind on the same target, and those whose target is gone. ipywidgets never does."""
-        for other in list(_live):
-            same_kind = other is not self and type(other).__name__ == type(self).__name__
-            if same_kind and (other.target is None or other.target == self.target):
-                other.close()
-                _live.discard(other)

@@ -22,8 +22,10 @@ from tests.hostile import HALF, TEXTS, answers, garage_named, unseen
 
 KINDS = [
     "garage", "status", "spec", "parts", "report", "edits", "recipe", "capture", "snapshot", "plot",
-    "generation", "generation plot", "plain generation", "steps", "steps plot", "comparison", "comparison plot",
-    "two models", "compatibility", "sweep", "sweep plot", "each", "extracted", "verified", "registered",
+    "generation", "generation plot", "plain generation", "steps", "steps plot", "trace", "trace plot",
+    "comparison", "comparison plot", "two models", "compatibility", "sweep", "sweep plot", "each",
+    "lens", "lens plot", "attention",
+    "attention plot", "head plot", "extracted", "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
 SILENT = {
@@ -31,11 +33,24 @@ SILENT = {
     "help",
     "manual",
     "sweep plot",
+    "head plot",
     "settings",
     "models",
     "doctor",
 }  # no text of the user's stands in these
-PROMPTED = {"generation", "generation plot", "plain generation", "comparison", "comparison plot", "sweep", "each"}
+PROMPTED = {
+    "lens",
+    "lens plot",
+    "attention",
+    "attention plot",
+    "generation",
+    "generation plot",
+    "plain generation",
+    "comparison",
+    "comparison plot",
+    "sweep",
+    "each",
+}
 TAGS = {"div", "style", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "img"}
 ATTRIBUTES = {"class", "style", "scope", "title", "aria-hidden", "aria-label", "src", "alt", "width"}
 

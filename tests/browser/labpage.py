@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ SHUTDOWN = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.shutdo
 ALONE = """async ({ esm, css, state, width }) => {
   const el = document.createElement('div'); el.style.width = width + 'px'; document.body.replaceChildren(el);
   const style = document.createElement('style'); style.textContent = css; document.head.append(style);
+  const view = text => new DataView(Uint8Array.from(atob(text), sign => sign.charCodeAt(0)).buffer);
+  for (const name in state) if (state[name]?.base64 !== undefined) state[name] = view(state[name].base64);
   const handlers = {}, saved = [], sent = []; let dirty = {};
   const emit = (name, ...args) => (handlers[name] ?? []).forEach(handler => handler(...args));
   const model = { get: name => state[name], send: content => sent.push(content),
@@ -46,6 +49,13 @@ ALONE = """async ({ esm, css, state, width }) => {
   const close = (await import(url)).default.render({ model, el });
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   globalThis.T = { model, el, saved, sent, emit, close }; }"""
+
+# What JupyterLab Dark says of the colours that panels use.
+DARK = """() => { document.body.dataset.jpThemeLight = 'false'; document.body.style.background = '#111';
+  const style = document.documentElement.style; style.colorScheme = 'dark';
+  const told = { 'ui-font-color1': '#fffffff0', 'ui-font-color2': '#ffffffb3', 'layout-color1': '#111',
+    'border-color1': '#616161', 'brand-color1': '#64b5f6' };
+  for (const name in told) style.setProperty('--jp-' + name, told[name]); }"""
 
 
 class Watched:
@@ -81,13 +91,25 @@ class Alone(Watched):
     def show(self, widget: Any, *, width: int = 700, **state: Any) -> Any:
         """Render what the kernel would send of `widget`, with some of it replaced. The panel's locator comes back."""
         sent = {name: value for name, value in widget.get_state().items() if name not in ("layout", "_esm", "_css")}
-        text = {"esm": str(widget._esm), "css": str(widget._css), "width": width, "state": {**sent, **state}}
+        text = {"esm": str(widget._esm), "css": str(widget._css), "width": width, "state": _plain({**sent, **state})}
         self.page.evaluate(ALONE, text)
         return self.page.locator(".gnb")
+
+    def dark(self) -> None:
+        """As in JupyterLab's dark theme."""
+        self.page.evaluate(DARK)
 
     def get(self, expression: str) -> Any:
         """Of `T`: the model, the element, what was saved and sent, `emit` and `close`."""
         return self.page.evaluate(f"T.{expression}")
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """Bytes as text; the page makes a DataView of them, as Jupyter's does."""
+    return {
+        name: {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
+        for name, value in state.items()
+    }
 
 
 class Notebook(Watched):

@@ -32,6 +32,8 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     ),
     f'analyze "{FRANCE}" --layers ffn_1.neurons': lambda g: g.capture(FRANCE, layers="ffn_1.neurons"),
     f'plot "{FRANCE}" --statistic entropy': lambda g: g.plot(FRANCE, statistic="entropy"),
+    f'attention "{FRANCE}" --layers 0,-1': lambda g: g.attention(FRANCE, layers="0,-1"),
+    f'lens "{FRANCE}" --layers layer_* --top 3 --target " Paris"': lambda g: g.lens(FRANCE, top=3, target=" Paris"),
     "scale layer_1,-1 -0.5": lambda g: g.scale("layer_1,-1", -0.5),
     "add layer_1 @direction": lambda g: g.add("layer_1", DIRECTION),
     "add layer_1 0.5": lambda g: g.add("layer_1", 0.5),
@@ -50,6 +52,9 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "reset": lambda g: g.reset(),
     f'generate "{FRANCE}" --tokens 4 --temperature 0.7 --seed 5': lambda g: g.generate(
         FRANCE, tokens=4, temperature=0.7, seed=5
+    ),
+    f'watch "{FRANCE}" --tokens 3 --layers 0,-1 --statistic norm --tau 0.05': lambda g: g.watch(
+        FRANCE, tokens=3, layers="0,-1", statistic="norm", tau=0.05
     ),
     f'sweep "{FRANCE}" --parts layer_1,-1 --factors 0:1:0.5 --tokens not_first': lambda g: g.sweep(
         FRANCE, parts="layer_1,-1", factors="0:1:0.5", tokens="not_first"

@@ -5,27 +5,44 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import combinations
 
 import pytest
 
-from garage_nb.widgets.assets import STATIC, script, sheet
+from garage_nb.widgets.assets import STATIC, sheet
+from garage_nb.widgets.named import NAMED
+from garage_nb.widgets.panel import Panel
 
 FILES = sorted(path.name for path in STATIC.iterdir())
-MODULES = [name for name in FILES if name.endswith(".js") and name != "panel.js"]
+PANELS = {name: made for name, made in NAMED.items() if issubclass(made, Panel)}
+SHARED = {"panel.css", "tokens.css"}
 MARKUP = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write")
 REACHING = ("http", "//", "fetch(", "import(", "import {", "eval(", "Function(")
 
 
-def test_the_picker_and_the_shared_files_are_there() -> None:
-    assert set(FILES) >= {"panel.css", "panel.js", "picker.js"}
-
-
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PANELS)
 def test_a_module_is_small_and_says_render(name: str) -> None:
-    text = script(name)
+    text = str(PANELS[name]._esm)
 
     assert len(text.encode()) < 30_000
     assert text.count("export default") == 1
+
+
+def test_every_file_is_sent_by_some_widget() -> None:
+    sent = "".join(f"{panel._esm}{panel._css}" for panel in PANELS.values())
+
+    last = {name: (STATIC / name).read_text(encoding="utf-8").rstrip().splitlines()[-1] for name in FILES}
+    assert [name for name, line in last.items() if line not in sent] == []
+
+
+def test_no_two_widgets_style_one_class() -> None:
+    """Sheets hold for the whole page, where several widgets stand."""
+    sheets = [name for name in FILES if name.endswith(".css") and name not in SHARED]
+    first = {name: set(re.findall(r"^\.(gnb-[\w-]+)", (STATIC / name).read_text(), re.MULTILINE)) for name in sheets}
+    common = set(re.findall(r"\.(gnb-[\w-]+)", "".join((STATIC / name).read_text() for name in SHARED)))
+    clashes = [(a, b, first[a] & first[b] - common) for a, b in combinations(sheets, 2)]
+
+    assert [clash for clash in clashes if clash[2]] == []
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -133,7 +133,7 @@ function recipe(model) {
 }
 
 function bar(amount, kind) {
-  const track = make("span", `gnb-track ${kind}`);
+  const track = make("span", `gnb-meter ${kind}`);
   track.append(make("span", ""));
   track.firstChild.style.width = `${100 * amount}%`;
   return track;
@@ -183,11 +183,11 @@ function continuation(model) {
   const node = make("div", "gnb-texts");
   const paint = () => {
     node.replaceChildren(...model.get("_texts").map(({ name, tokens, probabilities, differs }) => {
-      const line = make("p", name === "tuned" ? "gnb-text gnb-tuned" : "gnb-text");
+      const line = make("p", name === "tuned" ? "gnb-speech gnb-tuned" : "gnb-speech");
       line.append(make("span", "gnb-who", name));
       const words = make("span", "gnb-said");
       words.append(...tokens.map((token, i) => {
-        const word = make(differs[i] ? "mark" : "span", "gnb-token", token);
+        const word = make(differs[i] ? "mark" : "span", "gnb-piece", token);
         word.title = `probability ${share(probabilities[i])}`;
         return word;
       }));
