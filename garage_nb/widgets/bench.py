@@ -19,20 +19,20 @@ from ..garage import Garage
 from ..inject.desk import Desk
 from ..inject.recipe import Recipe
 from ..verbs import verbs_of
-from ..view.cards import Card
+from ..view.markup import page
 from .admission import command
 from .assets import script, sheet
 from .faders import Factors, Faders, Move
-from .live import Answer, Live
+from .live import Answer
 from .parts import Names, Parts
+from .reading import NOTHING, Reading
 from .readout import chips, next_tokens, texts
-from .traits import Count, Prompt
-from .words import about
+from .traits import Count
 
 FILE = re.compile(r"\w[\w .-]*\.json")
 
 
-class TuningBench(Live):
+class TuningBench(Reading):
     """`bench = TuningBench(garage, "The capital of France is", "layer_*")`; `bench.recipe` is what it makes.
 
     It starts from the garage's recipe in force and follows that as long as the two are the same; `apply` puts its own
@@ -40,15 +40,12 @@ class TuningBench(Live):
     0 for none) can be set, observed and linked. `comparison` and `generation` are the last answers.
     """
 
-    _esm = script("bench.js")
-    _css = sheet("bench.css")
-    _title = traitlets.Unicode().tag(sync=True)
-    _about = traitlets.Unicode().tag(sync=True)
-    _desk_state: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    _esm = script("tokens.js", "desk.js", "bench.js")
+    _css = sheet("tokens.css", "bench.css")
+    _edits: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     _next: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     _texts: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _move = Move().tag(sync=True, front=True)
-    prompt = Prompt().tag(sync=True, front=True)
     tokens = Count(20, least=0, most=500).tag(sync=True, front=True)
     parts = Faders().tag(sync=True, front=True)
     factors = Factors().tag(sync=True, front=True)
@@ -57,29 +54,28 @@ class TuningBench(Live):
     comparison = traitlets.Any(None, read_only=True)
     generation = traitlets.Any(None, read_only=True)
     multiple = True  # of Faders
-    _desk = traitlets.Any()
+    desk = traitlets.Any(read_only=True)
 
     def __init__(
         self, garage: Garage, prompt: str = "", parts: Names = None, *, tokens: int = 20, **options: Any
     ) -> None:
         self._memory = Memory()
-        super().__init__(garage, options=options, prompt=prompt, tokens=tokens)
+        super().__init__(garage, prompt, options=options, tokens=tokens)
         self.parts = self.recipe.places(self.spec) if parts is None else parts
-        self._title, self._about = self.spec.model_id, about(self.spec)
         self.observe(self._moved, ["factors", "_move", "bypassed", "soloed"])
         self.observe(self._laid_out, "parts")
-        self.observe(self._run, ["prompt", "tokens"])
-        garage.bell.listen(self._follow)
-        self._put(self._desk)
+        self.observe(self._prompted, "tokens")
+        self._put(self.desk)
 
-    @traitlets.default("_desk")
+    @traitlets.default("desk")
     def _opened(self) -> Desk:
         return Desk(self.spec, self.garage.history)
 
     @property
     def recipe(self) -> Recipe:
         """What is heard: the draft without what is bypassed, or with what is soloed alone."""
-        return self._desk.heard
+        heard: Recipe = self.desk.heard
+        return heard
 
     @property
     def written(self) -> Written:
@@ -88,23 +84,23 @@ class TuningBench(Live):
 
     @command
     def undo(self) -> None:
-        self._put(self._desk.undo())
+        self._put(self.desk.undo())
 
     @command
     def redo(self) -> None:
-        self._put(self._desk.redo())
+        self._put(self.desk.redo())
 
     @command
     def reset(self) -> None:
         """Take every edit of the draft back, as one step."""
-        self._put(self._desk.to(Recipe()))
+        self._put(self.desk.to(Recipe()))
 
     @command
     def drop(self, edit: int) -> None:
         """Take one edit of the draft out, counted from 0."""
         if isinstance(edit, bool) or not isinstance(edit, int):
             raise InputError(f"{str(edit)[:40]!r} is no number of an edit.", "They are counted from 0.")
-        self._put(self._desk.dropped(edit))
+        self._put(self.desk.dropped(edit))
 
     @command
     def add(self, selector: str) -> None:
@@ -128,30 +124,41 @@ class TuningBench(Live):
         self._progress = f"Saved to {saved}."
         return saved
 
+    def pieces(self, garage: Garage, *, following: bool) -> Generator[Answer, None, None]:
+        """The next token first, which a hand can wait for; then the continuation."""
+        prompt, recipe, tokens = self.prompt, self.recipe, self.tokens
+        found = tuned_and_untouched(garage.lifted, prompt, recipe, self._memory)
+        yield {"comparison": found, "_next": next_tokens(found)}
+        if tokens:
+            said = go_on(garage.lifted, prompt, recipe, Sampling(tokens), memory=self._memory)
+            yield {"generation": said, "_texts": texts(said)}
+
     def _moved(self, change: Any) -> None:
-        number, factors = (None, self.factors) if change["name"] != "_move" else self._move
-        desk = self._desk.monitored(bypassed=self.bypassed, soloed=self.soloed)
+        number, factors = self._move if change["name"] == "_move" else (None, self.factors)
+        desk = self.desk.monitored(bypassed=self.bypassed, soloed=self.soloed)
         for part, factor in factors.items():
             desk = desk.turned(part, factor, number)
-        if desk != self._desk:
+        if desk != self.desk:
             self._put(desk)
 
     def _laid_out(self, change: Any) -> None:
-        self._put(self._desk)
+        self._put(self.desk)
 
     def _follow(self) -> None:
         """The recipe in force has changed: taken over where the bench's own was the one before."""
         garage = self._garage()
-        if garage is not None and garage.loaded and garage.model is self.target:
-            follows = self._desk_state.get("applied") and self.recipe != garage.edits
-            self._put(replace(self._desk, history=garage.history, gesture=None) if follows else self._desk)
+        if self.comm is not None and garage is not None and garage.loaded and garage.model is self.target:
+            follows = self._edits.get("applied") and self.recipe != garage.edits
+            self._put(replace(self.desk, history=garage.history, gesture=None) if follows else self.desk)
 
     def _put(self, desk: Desk) -> None:
         """Show a desk, and ask what the model says under it if that is another question."""
         with self._turn, self.hold_sync():
-            before, self._desk = self.recipe, desk
+            before = self.recipe
+            self.set_trait("desk", desk)
             self.factors = {part: desk.factor(part) for part in self.parts}
-            self._desk_state = {
+            self._changes = len(self.garage.edits)
+            self._edits = {
                 "edits": chips(desk),
                 "undo": bool(desk.history.past),
                 "redo": bool(desk.history.future),
@@ -159,25 +166,12 @@ class TuningBench(Live):
                 "python": self.written.python,
                 "magic": self.written.magic,
             }
-        if self.comparison is None or desk.heard != before:
-            self._run()
-
-    def _run(self, change: Any = None) -> None:
-        if self.prompt:
-            self.ask(self._work)
-
-    def _work(self) -> Generator[Answer, None, None]:
-        lifted, prompt, recipe, sampling = self.garage.lifted, self.prompt, self.recipe, self.tokens
-        found = tuned_and_untouched(lifted, prompt, recipe, self._memory)
-        yield {"comparison": found, "_next": next_tokens(found)}
-        if sampling:
-            said = go_on(lifted, prompt, recipe, Sampling(sampling), memory=self._memory)
-            yield {"generation": said, "_texts": texts(said)}
+        if desk.heard != before:
+            self._read(following=True)
 
     def _summary(self) -> str:
         return f"{self.spec.model_id}, {self.recipe}"
 
     def _picture(self) -> str:
         shown = [one.picture().html() for one in (self.comparison, self.generation) if one is not None]
-        empty = Card("Nothing was asked yet.", note="Give the bench a prompt, and move a fader.").html()
-        return "".join([self.written.picture().html(), *(shown or [empty])])
+        return page("".join([self.written.picture().html(), *(shown or [NOTHING.html()])]))

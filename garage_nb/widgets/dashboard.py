@@ -20,7 +20,7 @@ from .scope import SparsityScope
 GAP = "12px"  # between panels
 
 
-class Dashboard(ipywidgets.Box):
+class Dashboard(ipywidgets.Box):  # type: ignore[misc]  # untyped
     """`board = Dashboard(garage, "The capital of France is")`: `.picker`, `.bench` and `.scope` are its panels.
 
     What is picked has a fader, and the prompt of one is that of the other. The scope shows the recipe in force.

@@ -21,33 +21,37 @@ class Faders(Picked):
         if len(parts) > MOST:
             raise InputError(f"{len(parts)} parts are picked, and the bench has {MOST} faders.", "Pick fewer.")
         for part in parts:
-            obj._desk.turned(part, 0.5)
+            obj.desk.turned(part, 0.5)
         return parts
 
 
 class Factors(traitlets.TraitType):  # type: ignore[type-arg]  # traitlets before 5.10 takes none
     """Part -> factor, of parts that have a fader; those left out stay where they are."""
 
-    default_value: dict[str, float] = {}  # noqa: RUF012 - traitlets copies it
+    default_value: Any = {}  # noqa: RUF012 - never written to
 
-    def validate(self, obj: Any, value: object) -> dict[str, float]:
-        given = dict(value) if isinstance(value, Mapping) else {"": value}
-        for part, factor in given.items():
-            if part not in obj.parts:
-                raise InputError(f"{str(part)[:60]!r} has no fader.", "Add it to the parts of the bench first.")
-            if isinstance(factor, bool) or not isinstance(factor, int | float):
-                raise InputError(f"{str(factor)[:60]!r} is no factor for {part}.", "Give a number, such as 0.5.")
-            obj._desk.turned(part, float(factor))
-        return {part: float(given.get(part, obj._desk.factor(part))) for part in obj.parts}
+    def validate(self, obj: Any, value: object) -> Any:
+        return _factors(obj, value)
 
 
-class Move(Factors):
-    """Factors under a hand: `[gesture, factors]`, where moves of one gesture are one step for undo."""
+class Move(traitlets.TraitType):  # type: ignore[type-arg]
+    """Factors under a hand: `(gesture, factors)`, where moves of one gesture are one step for undo."""
 
-    default_value = (0, {})
+    default_value: Any = (0, {})
 
-    def validate(self, obj: Any, value: object) -> tuple[int, dict[str, float]]:
+    def validate(self, obj: Any, value: object) -> Any:
         pair = value if isinstance(value, list | tuple) and len(value) == 2 else (None, None)
         if isinstance(pair[0], bool) or not isinstance(pair[0], int):
             raise InputError("The page sent a move without its number.", "Run the cell again.")
-        return pair[0], super().validate(obj, pair[1])
+        return pair[0], _factors(obj, pair[1])
+
+
+def _factors(bench: Any, value: object) -> dict[str, float]:
+    given = dict(value) if isinstance(value, Mapping) else {"": value}
+    for part, factor in given.items():
+        if part not in bench.parts:
+            raise InputError(f"{str(part)[:60]!r} has no fader.", "Add it to the parts of the bench first.")
+        if isinstance(factor, bool) or not isinstance(factor, int | float):
+            raise InputError(f"{str(factor)[:60]!r} is no factor for {part}.", "Give a number, such as 0.5.")
+        bench.desk.turned(part, float(factor))
+    return {part: float(given.get(part, bench.desk.factor(part))) for part in bench.parts}

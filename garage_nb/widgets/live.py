@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Generator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -66,6 +67,11 @@ class Live(Panel):
     def close(self) -> None:
         self._asked.stop()
         super().close()
+
+    def to_html(self, path: str | Path) -> Path:
+        """Once all that was asked is answered."""
+        self.wait()
+        return super().to_html(path)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The picture for where no kernel runs has the answer in it, if that is quick."""

@@ -16,7 +16,6 @@ from .admission import command
 from .live import Answer, Live
 from .traits import Prompt
 
-PATIENCE = 5  # seconds that a static picture waits for the first answer
 NOTHING = Card("Nothing has been read yet.", note="Type a prompt and press Enter, or set .prompt.")
 
 
@@ -28,7 +27,8 @@ class Reading(Live):
     _changes = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, garage: Garage, prompt: str = "", *, options: dict[str, Any], **traits: Any) -> None:
-        super().__init__(garage, options=options, _title=one_line(garage.spec.model_id), **traits)
+        super().__init__(garage, options=options, **traits)
+        self._title = one_line(self.spec.model_id)
         garage.bell.listen(self._follow)
         self.prompt = prompt
 
@@ -64,5 +64,4 @@ class Reading(Live):
         return f"{self._title}, {self.prompt!r}"
 
     def _picture(self) -> str:
-        self.wait(PATIENCE)
         return page((self.shown() or NOTHING).html())

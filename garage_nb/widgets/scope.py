@@ -143,7 +143,7 @@ class SparsityScope(Reading):
     def _on(self, recording: Recording) -> Generator[Answer, None, None]:
         self._finished, due = False, 0.0
         try:
-            for _ in recording.on(self.tokens):
+            for _ in recording.on(self.garage.lifted, self.tokens):
                 if monotonic() >= due:
                     due = monotonic() + APART
                     self._publish()

@@ -21,6 +21,8 @@ class Prompt(traitlets.TraitType):  # type: ignore[type-arg]  # traitlets before
             raise InputError(f"A prompt is a text, not {type(value).__name__}.", "Type one into the box.")
         if len(value) > LONGEST:
             raise InputError(f"The prompt has {len(value)} characters.", f"A panel takes at most {LONGEST}.")
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise InputError("The prompt holds half a character, which no message can carry.", "Type it anew.")
         return value
 
 

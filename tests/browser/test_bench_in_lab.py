@@ -132,7 +132,7 @@ def test_a_drag_never_queues_more_than_one_run_and_the_last_value_is_what_is_sho
 
     notebook.python_until("bench.wait(5); print(bench.factors['layer_2'])", str(value))
     factor, divergence, steps = notebook.python(
-        f"print(bench.factors['layer_2'], {FRESH}, len(bench._desk.history.past))"
+        f"print(bench.factors['layer_2'], {FRESH}, len(bench.desk.history.past))"
     ).split()
     assert float(factor) == pytest.approx(value)
     figures = notebook.page.evaluate(FIGURES, divergence)

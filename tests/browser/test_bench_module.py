@@ -164,9 +164,9 @@ def test_hostile_text_makes_no_nodes(alone: Alone, bench: TuningBench, text: str
     state = bench.get_state()
     numbers = {**state["_next"], "tokens": [text] * len(state["_next"]["tokens"]), "likeliest": [text, text]}
     texts = [{**line, "tokens": [text] * len(line["tokens"])} for line in state["_texts"]]
-    edits = {**state["_desk_state"], "edits": [{"said": text, "heard": True}], "magic": text}
+    edits = {**state["_edits"], "edits": [{"said": text, "heard": True}], "magic": text}
 
-    panel = alone.show(bench, _next=numbers, _texts=texts, _desk_state=edits, prompt=text, _title=text)
+    panel = alone.show(bench, _next=numbers, _texts=texts, _edits=edits, prompt=text, _title=text)
 
     assert panel.locator("*").count() <= plain + 4 * len(numbers["tokens"])  # names in two halves
     assert panel.locator("script, img, svg, iframe, a, b, i, style").count() == 0
@@ -203,3 +203,13 @@ def test_no_text_is_cut_and_nothing_overlaps(alone: Alone, bench: TuningBench, w
     cut = "node => [...node.querySelectorAll('button')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
     assert panel.evaluate(cut) == 0
     alone.picture(panel, f"bench-{width}")
+
+
+def test_a_move_taken_back_is_not_sent_again_with_the_next_one(alone: Alone, panel: Locator) -> None:
+    slider(panel).evaluate("node => { node.value = 0.5; node.dispatchEvent(new Event('input')); }")
+    for factor in (0.5, 1):  # the kernel shows it, then undo takes it back
+        alone.page.evaluate(f"T.model.set('factors', {{ 'layer_2': {factor}, 'attention_3.head_1': 1 }})")
+
+    slider(panel, "attention_3.head_1").evaluate("node => { node.value = 0; node.dispatchEvent(new Event('input')); }")
+
+    assert saved(alone, "_move")[-1][1] == {"attention_3.head_1": 0}

@@ -100,7 +100,7 @@ def test_bypass_and_solo_change_what_is_heard_and_not_the_draft(bench: TuningBen
     from_page(bench, bypassed=[], soloed=["layer_2"])
     assert str(bench.recipe) == "scale layer_2 0.5"
 
-    assert [edit["heard"] for edit in bench._desk_state["edits"]] == [True, False]
+    assert [edit["heard"] for edit in bench._edits["edits"]] == [True, False]
     assert bench.factors == {"layer_2": 0.5, "attention_3.head_1": 0.0}
 
 
@@ -125,7 +125,7 @@ def test_nothing_is_in_force_until_it_is_put_there(bench: TuningBench, garage: G
     asked(bench, kind="apply")
 
     assert str(garage.edits) == "scale layer_2 0.5"
-    assert bench._desk_state["applied"]
+    assert bench._edits["applied"]
     assert torch.equal(untouched(garage), bare)  # a model of the user's own call is as it was
     assert hooks_on(garage.model) == {}
     garage.undo()
@@ -140,7 +140,7 @@ def test_it_follows_the_garage_as_long_as_the_two_are_the_same(bench: TuningBenc
     garage.scale("layer_0", 0.1)
 
     assert str(bench.recipe) == "scale layer_2 0.7"
-    assert not bench._desk_state["applied"]
+    assert not bench._edits["applied"]
 
 
 def test_it_opens_with_the_recipe_in_force(garage: Garage) -> None:
@@ -151,7 +151,7 @@ def test_it_opens_with_the_recipe_in_force(garage: Garage) -> None:
 
     assert bench.parts == ("layer_2", "layer_3")
     assert bench.factors == {"layer_2": 0.5, "layer_3": 1.0}
-    assert [edit["said"] for edit in bench._desk_state["edits"]] == ["scale layer_2 0.5", "add layer_3 0.1"]
+    assert [edit["said"] for edit in bench._edits["edits"]] == ["scale layer_2 0.5", "add layer_3 0.1"]
     bench.close()
 
 
@@ -215,7 +215,7 @@ def test_a_thousand_random_messages_leave_a_valid_bench(bench: TuningBench, gara
     for _ in range(500):
         from_page(bench, **{chance.choice(bench.keys): chance.choice([*odd, chance.sample(parts, 2)])})
         asked(bench, kind=chance.choice(kinds), **{chance.choice(["edit", "selector", "x"]): chance.choice(odd)})
-        json.dumps(bench._desk_state, allow_nan=False)
+        json.dumps(bench._edits, allow_nan=False)
         assert set(bench.factors) == set(bench.parts)
 
     assert bench.wait(60)
@@ -248,7 +248,7 @@ def test_a_bench_without_a_prompt_says_what_to_do(garage: Garage) -> None:
     bench = TuningBench(garage, parts="layer_1")
 
     assert bench.comparison is None
-    assert "Give the bench a prompt" in bench._repr_mimebundle_()[0]["text/html"]
+    assert "Type a prompt and press Enter" in bench._repr_mimebundle_()[0]["text/html"]
     bench.close()
 
 

@@ -49,7 +49,7 @@ function tiles(heads, high, wide, tile, bytes) {
 
 /** The thumbnails: a grid of cells with one tab stop over the canvas of each row. `pick` is called with a head's name. */
 function overview(model, pick) {
-  const scroll = make("div", "gnb-window"), grid = make("div", "gnb-heads");
+  const scroll = make("div", "gnb-heads-window"), grid = make("div", "gnb-heads");
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", "Heads, output on top");
   scroll.append(grid);

@@ -44,7 +44,7 @@ function largest(data, shade) {
 
 /** The table. `tell(layer, position)` is called for what has the focus or is under the pointer, null for nothing. */
 function table(tell, follow) {
-  const scroll = make("div", "gnb-window");
+  const scroll = make("div", "gnb-lens-window");
   const grid = make("div", "gnb-lens");
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", "Likeliest token by layer, output on top, and position");
@@ -56,7 +56,7 @@ function table(tell, follow) {
   const cell = (layer, position) => {
     const found = data.at(layer, position), best = found.best[0];
     const words = `${data.layers[layer]} at ${spelt(data.tokens[position])}: ${spelt(best.text)} ${figure(best.share)}`;
-    const node = control("div", "gnb-cell", words);
+    const node = control("div", "gnb-guess", words);
     node.setAttribute("role", "gridcell");
     node.setAttribute("aria-colindex", position + 2);
     node.dataset.place = key(layer, position);
@@ -134,7 +134,7 @@ function table(tell, follow) {
     shown = "";
     fill();
   };
-  const placeOf = event => event.target.closest(".gnb-cell")?.dataset.place.split(",").map(Number);
+  const placeOf = event => event.target.closest(".gnb-guess")?.dataset.place.split(",").map(Number);
   scroll.addEventListener("scroll", () => data && fill());
   grid.addEventListener("focusin", event => { const at = placeOf(event); if (at) { stand(at); tell(at); } });
   grid.addEventListener("pointerover", event => { const at = placeOf(event); if (at) tell(at); });

@@ -20,6 +20,12 @@ function control(tag, name, label) {
   return node;
 }
 
+/** Sets a trait of the kernel's; what it refuses it sends back. */
+function put(model, name, value) {
+  model.set(name, value);
+  model.save_changes();
+}
+
 /** A button that says what it does: `text` on it, `label` on hover and to a screen reader. */
 function button(text, label, act) {
   const node = control("button", "gnb-button", label);

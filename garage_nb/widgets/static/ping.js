@@ -12,8 +12,7 @@ export default {
       if (model.get("milliseconds") !== null) return;
       const took = performance.now() - start;
       said.textContent = `Page and kernel answer each other, in ${Math.round(took)} ms. Widgets work here.`;
-      model.set("milliseconds", took);
-      model.save_changes();
+      put(model, "milliseconds", took);
     };
     model.on("msg:custom", pong);
     return close;

@@ -12,12 +12,6 @@ const STEPS = {
 
 const within = (value, end) => Math.max(0, Math.min(end - 1, value));
 
-/** Sets a trait of the kernel's; what it refuses it sends back. */
-function write(model, name, value) {
-  model.set(name, value);
-  model.save_changes();
-}
-
 /** Names beside the rows or under the columns, every so many that none touches the next. */
 function nameSide(node, names, size, { up = false, mark = () => "" } = {}) {
   const every = Math.max(1, Math.ceil(LETTERING / size)), shown = [];
@@ -33,7 +27,7 @@ function nameSide(node, names, size, { up = false, mark = () => "" } = {}) {
 
 /** The map with its cursor. `tell(row, column)` follows the pointer, or else the cursor. */
 function map(tell) {
-  const node = control("div", "gnb-heat", ""), canvas = make("canvas"), mark = make("div", "gnb-cell");
+  const node = control("div", "gnb-heat", ""), canvas = make("canvas"), mark = make("div", "gnb-cursor");
   node.tabIndex = 0;
   node.setAttribute("role", "application");
   node.setAttribute("aria-roledescription", "heat map");
@@ -136,16 +130,16 @@ function choices(model) {
     option.value = name;
     return option;
   }));
-  which.addEventListener("change", () => write(model, "statistic", which.value));
+  which.addEventListener("change", () => put(model, "statistic", which.value));
   const edges = model.get("_edges"), slide = control("input", "gnb-slide", "Threshold in standard deviations of a token");
   Object.assign(slide, { type: "range", min: 0, max: edges.length - 1, step: 1, tabIndex: 0 });
   const said = make("output", "gnb-edge");
-  slide.addEventListener("input", () => write(model, "tau", edges[slide.value]));
-  const threshold = labelled("|x| ≤", slide), count = control("input", "gnb-field gnb-number", "New tokens at most");
+  slide.addEventListener("input", () => put(model, "tau", edges[slide.value]));
+  const threshold = labelled("|x| ≤", slide), count = control("input", "gnb-field gnb-upto", "New tokens at most");
   threshold.append(said);
   Object.assign(count, { type: "number", min: 0, max: 4096, step: 1, tabIndex: 0 });
   count.addEventListener("change", () => {
-    if (count.value !== "" && count.validity.valid) write(model, "tokens", Number(count.value));
+    if (count.value !== "" && count.validity.valid) put(model, "tokens", Number(count.value));
     show();
   });
   const show = () => {

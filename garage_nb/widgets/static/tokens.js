@@ -57,8 +57,7 @@ function box(model, trait, label, hint) {
   const show = () => { field.value = model.get(trait); };
   const send = () => {
     if (field.value === model.get(trait)) return model.send({ kind: "again" });
-    model.set(trait, field.value);
-    model.save_changes();
+    put(model, trait, field.value);
   };
   field.addEventListener("keydown", event => {
     if (event.key !== "Escape") event.stopPropagation();
