@@ -28,7 +28,7 @@ class Asked(Generic[T]):
         self, tell: Callable[[T], None], over: Callable[[BaseException | None], None], turn: threading.RLock
     ) -> None:
         self._tell, self._over, self._turn = tell, over, turn
-        self._latest: Latest[None] = Latest("garage_nb panel")
+        self._latest: Latest[None] = Latest("panel")
         self._newest: _Question[T] | None = None
         self._under_way: _Question[T] | None = None
         self._future: Future[None] | None = None

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from torch import nn
 
 from ..errors import CancelledError
+from .threads import is_ending
 
 
 class Cancel:
@@ -28,7 +29,7 @@ class Cancel:
 
     @property
     def asked(self) -> bool:
-        return self._event.is_set() or (self._within is not None and self._within.asked)
+        return self._event.is_set() or is_ending() or (self._within is not None and self._within.asked)
 
     def demand_not_asked(self) -> None:
         """CancelledError once it has been asked for."""

@@ -14,7 +14,7 @@ from .attach import hooks_of_others, hooks_of_ours
 from .attention import is_left_over
 from .batch import probe
 from .calling import answer, asked
-from .undisturbed import undisturbed
+from .undisturbed import lock_of, undisturbed
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,18 @@ class Fingerprint:
 
     @classmethod
     def of(cls, model: Any) -> Fingerprint:
-        """Read-only: one short bare forward and one pass over the weights on their own device."""
+        """Read-only: one short bare forward and one pass over the weights on their own device. It waits for a run of
+        ours on another thread to be over.
+        """
         modules = dict(model.named_modules())
-        return cls(
-            hooks={path: ids for path, module in modules.items() if (ids := hooks_of_others(module))},
-            ours=_ours(modules),
-            state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
-            training={path: module.training for path, module in modules.items()},
-            logits=_checksum(bare_logits(model)),
-        )
+        with lock_of(model):
+            return cls(
+                hooks={path: ids for path, module in modules.items() if (ids := hooks_of_others(module))},
+                ours=_ours(modules),
+                state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
+                training={path: module.training for path, module in modules.items()},
+                logits=_checksum(bare_logits(model)),
+            )
 
     def differences(self, now: Fingerprint) -> dict[str, str]:
         """What `now` lost or changed, by aspect, naming the first places; empty when nothing did.
@@ -70,7 +73,7 @@ class Fingerprint:
 
 def bare_logits(model: Any) -> Tensor:
     """The fixed prompt's logits (1, seq, vocab) from the model alone, without any hook of ours."""
-    with undisturbed(model):
+    with lock_of(model), undisturbed(model):
         return answer(asked(model, probe(model), use_cache=False)())
 
 

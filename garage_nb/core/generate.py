@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import replace
@@ -20,6 +19,7 @@ from .chain import Chain
 from .prefix import prefix_of, proved_for, proves
 from .run import NO_CHAIN, attached_for, own_run, under_way
 from .sites import Tap
+from .threads import thread_for
 
 _UNCOMPILED = {"disable_compile": True}  # with a static cache transformers compiles, and that is deaf to hooks
 
@@ -61,7 +61,7 @@ def streamed(
         except BaseException as error:  # whoever waits for the next token is told, whatever it is
             tokens.close(error)
 
-    thread = threading.Thread(target=copy_context().run, args=(write,), name="garage_nb generation", daemon=True)
+    thread = thread_for(partial(copy_context().run, write), "generation")
     try:
         thread.start()
         yield from tokens

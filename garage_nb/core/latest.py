@@ -12,6 +12,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from .threads import thread_for
+
 T = TypeVar("T")
 
 
@@ -33,7 +35,7 @@ class _Job(Generic[T]):
 class Latest(Generic[T]):
     """Runs work in a thread of its own, in the context of whoever asked; the thread lives while there is work."""
 
-    def __init__(self, name: str = "garage_nb latest") -> None:
+    def __init__(self, name: str = "latest") -> None:
         self.name = name
         self._lock = threading.Lock()
         self._waiting: _Job[T] | None = None
@@ -45,7 +47,7 @@ class Latest(Generic[T]):
         with self._lock:
             passed_over, self._waiting = self._waiting, job
             if self._thread is None or not self._thread.is_alive():  # an interrupt may have kept it from starting
-                self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+                self._thread = thread_for(self._work, self.name)
                 self._thread.start()
         if passed_over is not None:
             passed_over.future.cancel()

@@ -21,7 +21,7 @@ class Memory:
         self._known: dict[Hashable, Any] = {}
 
     def once(self, model: nn.Module, question: Hashable, work: Callable[[], T]) -> T:
-        """The answer known, or else what `work` answers; always that where it cannot be told whether a model changed."""
+        """The answer known, or what `work` answers; always that where it cannot be told whether the model changed."""
         state = state_of(model)
         if state is None:
             return work()

@@ -24,7 +24,7 @@ class Desk:
     """
 
     spec: ModelSpec = field(compare=False, repr=False)
-    history: History = History()
+    history: History = field(default_factory=History)
     bypassed: frozenset[str] = frozenset()
     soloed: frozenset[str] = frozenset()
     gesture: tuple[str, int] | None = None

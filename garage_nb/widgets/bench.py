@@ -19,6 +19,7 @@ from ..garage import Garage
 from ..inject.desk import Desk
 from ..inject.recipe import Recipe
 from ..verbs import verbs_of
+from ..view.bars import Column, Table
 from ..view.markup import page
 from .admission import command
 from .assets import script, sheet
@@ -173,5 +174,8 @@ class TuningBench(Reading):
         return f"{self.spec.model_id}, {self.recipe}"
 
     def _picture(self) -> str:
-        shown = [one.picture().html() for one in (self.comparison, self.generation) if one is not None]
-        return page("".join([self.written.picture().html(), *(shown or [NOTHING.html()])]))
+        answers = [one.picture().html() for one in (self.comparison, self.generation) if one is not None]
+        changed = frozenset(part for part, factor in self.factors.items() if factor != 1)
+        faders = Table(self.parts, [Column("factor", list(self.factors.values()))], changed=changed)
+        recipe = self.written.picture().html() if len(self.recipe) else ""
+        return page("".join([faders.html(), recipe, *(answers or [NOTHING.html()])]))

@@ -79,12 +79,12 @@ class Shade:
 
 
 def shade_of(spec: ModelSpec, numbers: Snapshots | Mapping[str, Any] | None, what: str | None) -> Shade:
-    """Of a capture `what` is a statistic, of other numbers the words of the legend."""
+    """Of a capture `what` is a statistic, of other numbers, a mapping or a column of a frame, the words of the legend."""
     if numbers is None:
         return Shade()
     if isinstance(numbers, Snapshots):
         return _of_capture(spec, numbers, what or STATISTIC)
-    if not isinstance(numbers, Mapping):
+    if not hasattr(numbers, "items"):
         raise InputError(
             f"A {type(numbers).__name__} has no number for each part.", "Give a capture, or {name: number}."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,28 @@ def test_after_every_kind_of_run_nothing_differs(garage: Garage) -> None:
     assert found
     assert "✗" not in repr(found)
     assert found.ok
+
+
+def test_a_run_of_a_widget_on_another_thread_is_no_difference(garage: Garage) -> None:
+    over, runs = threading.Event(), []
+
+    def slider() -> None:
+        while not over.is_set():
+            runs.append(garage.capture(prompt(), layers="layer_*,attention_*.q", keep=True))
+
+    garage.model.train()
+    garage.load(garage.model)
+    thread = threading.Thread(target=slider)
+    thread.start()
+    try:
+        found = [findings(garage) for _ in range(40)]
+    finally:
+        over.set()
+        thread.join()
+
+    assert found == [{}] * 40
+    assert len(runs) > 10
+    assert all(module.training for module in garage.model.modules())
 
 
 def test_transformers_own_recorders_are_no_difference(garage: Garage) -> None:
