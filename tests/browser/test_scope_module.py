@@ -150,7 +150,7 @@ def test_the_pointer_reads_and_leaving_it_gives_the_cursor_back(alone: Alone, sc
     alone.page.mouse.move(box["x"] + box["width"] * 2.5 / columns, box["y"] + box["height"] * (rows - 0.5) / rows)
 
     expect(panel.locator(".gnb-words")).to_contain_text(
-        f"layer_0 at 2 {(scope.trace or scope).tokens[2].replace(' ', '·')}"
+        f"layer_0 at 2 ‘{(scope.trace or scope).tokens[2].replace(' ', '·')}’"
     )
     alone.page.mouse.move(0, 0)
     expect(panel.locator(".gnb-words")).to_contain_text(f"layer_5 at {columns - 1}")

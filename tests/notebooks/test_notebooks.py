@@ -78,3 +78,18 @@ def test_the_language_shows_an_edit_that_acts_in_one_cell_and_errors_in_two_line
     assert words[1] != words[0]
     assert [error.ename for error in errors] == ["UnknownPartError", "InputError"]
     assert all(len(error.traceback) == 2 for error in errors)
+
+
+def test_the_bench_loses_a_country_and_the_views_say_why() -> None:
+    """One head taken away: another capital; that head looks at the country; and in the end the model is as it came."""
+    cells: Any = nbformat.read(FOLDER / "03_tune.ipynb", as_version=4).cells
+    html = {cell.source: str(cell.outputs[-1]["data"].get("text/html")) for cell in cells if cell.get("outputs")}
+    said = {source: _text(cell.outputs[-1]) for cell in cells if cell.get("outputs") for source in [cell.source]}
+
+    assert re.search(r"tuned +Samoa\.\n +untouched +Paris\.", said["bench.generation"])
+    view = next(shown for source, shown in html.items() if "show attention" in source)
+    assert re.search("attention_0.head_2</th>.*?&#x27; France&#x27; at 4", view)
+    assert "%garage scale attention_0.head_2 0.0" in said["bench.written"]
+    assert "bit for bit" in said["%garage verify"]
+    board = next(shown for source, shown in html.items() if "show dashboard" in source)
+    assert board.count("<svg") >= 2  # the machine and the scope

@@ -1,6 +1,7 @@
 // Attention: every head as a thumbnail, one of them large, and the tokens as a strip that lights what one looks at.
 
 const LARGE = 300; // pixels of the large head, at most
+const NAMES = 96 + 6; // pixels of the names beside it, and of what sticks out; attention.css has the first
 const LETTERING = 15; // pixels that the name of a token needs
 const BEST = 6;
 const MOVES = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1, Home: -Infinity, End: Infinity };
@@ -31,7 +32,7 @@ function large(tell) {
   const draw = (shown, weights) => {
     queries = shown.queries.length;
     const most = Math.max(queries, shown.keys.length);
-    size = Math.min(28, LARGE / most);
+    size = Math.min(28, LARGE / most, Math.max(120, node.parentElement.clientWidth - NAMES) / most);
     const canvas = make("canvas", "gnb-squares");
     heat(canvas, { rows: queries, columns: shown.keys.length, values: weights, low: 0, high: 1, stops: AMOUNTS });
     mark = make("div", "gnb-query");

@@ -111,7 +111,7 @@ function code(model) {
   const python = copier("Copy as Python", "python");
   const magic = copier("Copy as %garage", "magic");
   const apply = button("Put in force", "From now on every verb of the garage runs with this recipe", () => model.send({ kind: "apply" }));
-  const file = entry("gnb-file", "File to save the recipe to", { value: "tuned.json" });
+  const file = entry("gnb-file", "File to save the recipe to", () => {}, { value: "tuned.json" });
   const save = button("Save", "Save the recipe beside the notebook", () => model.send({ kind: "keep", file: file.value.trim() }));
   const keep = make("span", "gnb-keep"), acts = make("div", "gnb-line");
   keep.append(file, save);
@@ -133,12 +133,11 @@ function code(model) {
 function asking(model) {
   const line = make("div", "gnb-line");
   const { field } = box(model, "prompt", "Prompt", "The capital of France is");
-  const tokens = entry("gnb-count-field", "How many tokens to go on; 0 for none", { inputMode: "numeric" });
   const show = () => { tokens.value = String(model.get("tokens")); };
-  tokens.addEventListener("change", () => {
-    if (!/^\d{1,3}$/.test(tokens.value.trim())) return show();
-    put(model, "tokens", Number(tokens.value));
-  });
+  const tokens = entry("gnb-count-field", "How many tokens to go on; 0 for none", text => {
+    if (!/^\d{1,3}$/.test(text)) show();
+    else if (Number(text) !== model.get("tokens")) put(model, "tokens", Number(text));
+  }, { inputMode: "numeric" });
   model.on("change:tokens", show);
   show();
   line.append(labelled("Prompt", field), labelled("Tokens", tokens));

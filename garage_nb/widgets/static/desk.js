@@ -7,9 +7,15 @@ const SCALES = {
 };
 const round = factor => Number(factor.toPrecision(3));
 
-/** A box for one line of text. */
-function entry(kind, label, more = {}) {
-  return Object.assign(control("input", `gnb-field ${kind}`, label), { type: "text", tabIndex: 0, autocomplete: "off", ...more });
+/** A box for one line of text. `act` is told of it when it is left or Enter is pressed; the notebook hears no key of it. */
+function entry(kind, label, act, more = {}) {
+  const node = Object.assign(control("input", `gnb-field ${kind}`, label), { type: "text", tabIndex: 0, autocomplete: "off", ...more });
+  node.addEventListener("keydown", event => {
+    if (event.key !== "Escape") event.stopPropagation();
+    if (event.key === "Enter" && !event.isComposing) act(node.value.trim());
+  });
+  node.addEventListener("change", () => act(node.value.trim()));
+  return node;
 }
 
 /** One row of the desk: name, bypass, solo, slider, number. `moved(part, factor, gesture)` is told of every move. */
@@ -24,7 +30,11 @@ function fader(part, scale, { moved, toggle, remove }) {
   const slide = control("input", "gnb-slide", `Factor of ${part}`);
   const { min, max, step } = scale;
   Object.assign(slide, { type: "range", min, max, step, tabIndex: 0 });
-  const number = entry("gnb-number", `Factor of ${part}, typed`, { inputMode: "decimal" });
+  const number = entry("gnb-number", `Factor of ${part}, typed`, text => {
+    const factor = Number(text.replace(",", "."));
+    if (text && Number.isFinite(factor) && factor !== shown) moved(part, factor, Date.now());
+    else number.value = String(shown);
+  }, { inputMode: "decimal" });
   const gone = button("×", `Remove the fader of ${part}; its edit stays`, () => remove(part));
   row.append(name, bypass, solo, slide, number, gone);
   let gesture = 0, held = false;
@@ -36,11 +46,6 @@ function fader(part, scale, { moved, toggle, remove }) {
   });
   for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) slide.addEventListener(end, release);
   slide.addEventListener("dblclick", () => moved(part, 1, Date.now()));
-  number.addEventListener("change", () => {
-    const factor = Number(number.value.replace(",", "."));
-    if (number.value.trim() && Number.isFinite(factor)) moved(part, factor, Date.now());
-    else number.value = String(shown);
-  });
   let shown = 1;
   const paint = (factor, bypassed, soloed) => {
     shown = round(factor);
@@ -60,12 +65,10 @@ function desk(model, alive) {
   const faders = make("div", "gnb-faders");
   const empty = make("p", "gnb-words", "No faders yet. Name parts below, or link a picker’s value to parts.");
   const hint = "Add faders: parts or a selector, such as layer_2 or attention_*";
-  const add = entry("", hint, { placeholder: "layer_2, attention_*" });
-  add.addEventListener("keydown", event => {
-    if (event.key !== "Enter" || !add.value.trim()) return;
-    model.send({ kind: "add", selector: add.value.trim() });
+  const add = entry("", hint, selector => {
+    if (selector) model.send({ kind: "add", selector });
     add.value = "";
-  });
+  }, { placeholder: "layer_2, attention_*" });
   const kind = control("select", "gnb-choice", "Scale of the faders: linear to 2, or logarithmic from 1/32 to 32");
   kind.tabIndex = 0;
   for (const name of Object.keys(SCALES)) kind.append(new Option(name, name));

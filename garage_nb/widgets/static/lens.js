@@ -180,7 +180,7 @@ function render({ model, el }) {
   const { body, close, alive } = frame({ model, el }, "gnb-lenses", `Logit lens of ${model.get("_title")}`);
   const prompt = box(model, "prompt", "Prompt", "Type a prompt and press Enter");
   const target = box(model, "followed", "Token to follow", "the model's answer");
-  const ask = make("div", "gnb-ask"), choose = make("div", "gnb-ask");
+  const ask = make("div", "gnb-ask"), choose = make("div", "gnb-line");
   ask.append(prompt.field, button("Read", "Read the prompt", prompt.send));
   const shade = control("select", "gnb-choice", "Shade by");
   shade.tabIndex = 0;

@@ -43,10 +43,10 @@ function labelled(text, node) {
   return label;
 }
 
-/** A name whose middle gives way when it does not fit; the end, which holds the number, stays. */
+/** A name whose middle gives way when it does not fit; the end stays, from the last number on if that is near it. */
 function shortening(text) {
-  const node = make("span", "gnb-name");
-  const cut = text.length > 9 ? text.length - 5 : text.length;
+  const node = make("span", "gnb-name"), tail = Math.max(5, /_?\d+\D{0,10}$/.exec(text)?.[0].length ?? 0);
+  const cut = text.length > tail + 4 ? text.length - tail : text.length;
   node.append(make("span", "gnb-head", text.slice(0, cut)), make("span", "gnb-tail", text.slice(cut)));
   return node;
 }

@@ -70,31 +70,25 @@ function map(tell) {
   return { node, canvas, draw };
 }
 
-/** The values along the parts at one token, beside their rows. Its ink follows the theme: a change of it is a transition. */
+/** The values along the parts at one token, beside their rows, in the ink of the theme. */
 function profile() {
-  const canvas = make("canvas", "gnb-profile");
+  const drawing = name => document.createElementNS("http://www.w3.org/2000/svg", name);
+  const canvas = drawing("svg"), line = drawing("path"), dots = drawing("path");
+  canvas.setAttribute("class", "gnb-profile");
   canvas.setAttribute("aria-hidden", "true");
-  let last = null;
+  dots.setAttribute("class", "gnb-dots");
+  canvas.append(line, dots);
   const draw = (values, low, high, size) => {
-    last = [values, low, high, size];
-    const height = values.length * size, dense = devicePixelRatio || 1;
-    [canvas.width, canvas.height] = [PROFILE * dense, height * dense];
-    [canvas.style.width, canvas.style.height] = [`${PROFILE}px`, `${height}px`];
-    const pen = canvas.getContext("2d");
-    pen.scale(dense, dense);
-    pen.strokeStyle = pen.fillStyle = getComputedStyle(canvas).color;
-    pen.lineWidth = 1.4;
-    pen.beginPath();
-    values.forEach((value, row) => {
-      if (Number.isNaN(value)) return;
+    const height = values.length * size;
+    canvas.setAttribute("width", PROFILE);
+    canvas.setAttribute("height", height);
+    const points = [...values].flatMap((value, row) => {
       const share = high > low ? (value - low) / (high - low) : 0.5;
-      const x = MARGIN + share * (PROFILE - 2 * MARGIN), y = height - (row + 0.5) * size;
-      pen.lineTo(x, y);
-      if (size >= 8) pen.fillRect(x - 2, y - 2, 4, 4);
+      return Number.isNaN(value) ? [] : [[MARGIN + share * (PROFILE - 2 * MARGIN), height - (row + 0.5) * size]];
     });
-    pen.stroke();
+    line.setAttribute("d", points.map(([x, y], i) => `${i ? "L" : "M"}${x} ${y}`).join(""));
+    dots.setAttribute("d", size >= 8 ? points.map(([x, y]) => `M${x - 2} ${y - 2}h4v4h-4z`).join("") : "");
   };
-  canvas.addEventListener("transitionend", () => last && draw(...last));
   return { canvas, draw };
 }
 
@@ -193,7 +187,7 @@ function render({ model, el }) {
     const [rows, columns] = [shown.parts.length, shown.tokens.length], value = values[row * columns + column];
     const found = Number.isNaN(value) ? "not read here" : figured(value);
     said.setAttribute("aria-live", model.get("_running") ? "off" : "polite");
-    said.textContent = `${shown.parts[row]} at ${column} ${spelt(shown.tokens[column])}: ${found}`;
+    said.textContent = `${shown.parts[row]} at ${column} ‘${spelt(shown.tokens[column])}’: ${found}`;
     line.draw(Array.from({ length: rows }, (_, i) => values[i * columns + column]), shown.low, shown.high, size[1]);
   });
   scroll.append(chart.node, under);
@@ -213,7 +207,7 @@ function render({ model, el }) {
     if (none || bytes.length !== next.parts.length * next.tokens.length) return;
     [shown, values] = [next, bytes];
     const [rows, columns] = [shown.parts.length, shown.tokens.length];
-    const room = (scroll.clientWidth || 400) - 2;
+    const room = (scroll.clientWidth || 400) - 14;
     size = [Math.max(CELL[0], Math.min(CELL[1], room / columns)), Math.max(HIGH[0], Math.min(HIGH[1], HIGH[2] / rows))];
     rowNames.style.height = `${rows * size[1]}px`;
     nameSide(rowNames, shown.parts, size[1], { up: true, mark: i => (shown.changed[i] ? "gnb-amber" : "") });

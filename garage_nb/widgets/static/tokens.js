@@ -102,7 +102,8 @@ function bars(list, rows, pick) {
 
 /** The colours of a scale, between its ends in figures. */
 function legend(line, words, low, high) {
-  const ramp = make("span", "gnb-ramp");
+  const ramp = make("span", "gnb-ramp"), ends = make("span", "gnb-ends");
   ramp.style.background = `linear-gradient(to right, ${AMOUNTS.map(css).join(", ")})`;
-  line.replaceChildren(make("span", "", words), make("span", "", low), ramp, make("span", "", high));
+  ends.append(make("span", "", low), ramp, make("span", "", high));
+  line.replaceChildren(make("span", "", words), ends);
 }
