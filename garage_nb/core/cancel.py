@@ -31,6 +31,11 @@ class Cancel:
     def asked(self) -> bool:
         return self._event.is_set() or is_ending() or (self._within is not None and self._within.asked)
 
+    def rest(self, seconds: float) -> None:
+        """Let so much time pass. CancelledError as soon as it is asked for meanwhile."""
+        self._event.wait(seconds)
+        self.demand_not_asked()
+
     def demand_not_asked(self) -> None:
         """CancelledError once it has been asked for."""
         if self.asked:

@@ -13,6 +13,7 @@ import traitlets
 from ..answers.comparison import tuned_and_untouched
 from ..answers.generation import Sampling, go_on
 from ..answers.recipe import Written
+from ..core.cancel import cancel_in_force
 from ..core.memory import Memory
 from ..errors import InputError
 from ..garage import Garage
@@ -30,6 +31,7 @@ from .reading import NOTHING, Reading
 from .readout import chips, next_tokens, texts
 from .traits import Count
 
+STILL = 0.15  # seconds that a hand must rest before the continuation is worth a run
 FILE = re.compile(r"\w[\w .-]*\.json")
 
 
@@ -130,6 +132,9 @@ class TuningBench(Reading):
         prompt, recipe, tokens = self.prompt, self.recipe, self.tokens
         found = tuned_and_untouched(garage.lifted, prompt, recipe, self._memory)
         yield {"comparison": found, "_next": next_tokens(found)}
+        cancel = cancel_in_force()
+        if following and cancel is not None:
+            cancel.rest(STILL)
         if tokens:
             said = go_on(garage.lifted, prompt, recipe, Sampling(tokens), memory=self._memory)
             yield {"generation": said, "_texts": texts(said)}
