@@ -30,8 +30,8 @@ class Recording:
     """Of one prompt under one recipe; the likeliest token is written each time. `trace` is what there is by now; it
     shows the first of `taus` and knows the others, beside those of EDGES.
 
-    Nothing is held of the model between two calls of `on`: a text that is gone on with is read once more, to fill the
-    model's cache, and the columns that are there stay as they are.
+    It holds no model: whoever asks it to go `on` gives the one it began with. A text that is gone on with is read once
+    more, to fill that model's cache, and the columns that are there stay as they are.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Recording:
     ) -> None:
         for tau in taus:
             demand_threshold(tau)
-        self.lifted, self.recipe = lifted, recipe
+        self.recipe = recipe
         self.written: list[int] = []
         self.ended = False
         self._batch = one_text(prompt, lifted)
@@ -59,41 +59,40 @@ class Recording:
             statistic=offered(statistic), tau=taus[0], changed=frozenset(recipe.places(lifted.spec)),
         )  # fmt: skip
 
-    def on(self, tokens: int) -> Iterator[Trace]:
+    def on(self, lifted: Lifted, tokens: int) -> Iterator[Trace]:
         """Go on until `tokens` are written in all, or the model ends the text, which `ended` tells. A trace after each
         token; the first is of all that was read at once. Whoever asks for no more ends the run.
         """
         if tokens < 0:
             raise InputError(f"{tokens} new tokens were asked for.", "Ask for 0 or more.")
         if tokens:
-            demand_writer(self.lifted)
-            demand_room(self._batch, Limits.of(self.lifted.model), tokens)
+            demand_writer(lifted)
+            demand_room(self._batch, Limits.of(lifted.model), tokens)
         if self.ended or (self._tokens and len(self._tokens) == len(self._ids()) and len(self.written) >= tokens):
             yield self.trace
         elif tokens:
-            yield from self._writing(tokens)
+            yield from self._writing(lifted, tokens)
         else:
-            yield self._reading()
+            yield self._reading(lifted)
 
-    def _reading(self) -> Trace:
-        read(self.lifted.model, self._so_far(), self._taps(), chain=self.lifted.spec.chain)
+    def _reading(self, lifted: Lifted) -> Trace:
+        read(lifted.model, self._so_far(), self._taps(), chain=lifted.spec.chain)
         self._tracer.end_of_pass()
-        return self._grown()
+        return self._grown(lifted.tokenizer)
 
-    def _writing(self, tokens: int) -> Iterator[Trace]:
+    def _writing(self, lifted: Lifted, tokens: int) -> Iterator[Trace]:
         """The last token is read too; the one that would come after it is not wanted, nor one that ends the text."""
 
         def end(logits: Tensor) -> None:
             demand_finite(logits)
             self._tracer.end_of_pass()
 
-        lifted = self.lifted
         ends = _ends(lifted.model.generation_config)
         taps = [*self._taps(), Read(lifted.spec.site("output_head"), end)]
         options = {**Sampling(tokens + 1 - len(self.written)).options(lifted.tokenizer), **self._begins()}
         for token in streamed(lifted.model, self._so_far(), taps, chain=lifted.spec.chain, **options):
             self.ended = int(token) in ends
-            yield self._grown()
+            yield self._grown(lifted.tokenizer)
             if self.ended or len(self.written) == tokens:
                 return
             self.written.append(int(token))
@@ -108,13 +107,13 @@ class Recording:
         apart, known = len(self._encoded()), len(self._tokens)
         read = Stretch(max(len(self._ids()) - apart, 1), max(known - apart, 0))
         encoded = Stretch(self._batch.input_ids.shape[1], min(known, apart))
-        return [*self.recipe.taps(self.lifted.spec), *self._tracer.taps(read, encoded)]
+        return [*self.recipe.taps(self._tracer.spec), *self._tracer.taps(read, encoded)]
 
-    def _grown(self) -> Trace:
+    def _grown(self, tokenizer: Any) -> Trace:
         block = self._tracer.taken()
         count = len(self._tokens) + block.shape[1]
         ids = self._ids()
-        self._tokens += [self.lifted.tokenizer.decode([token]) for token in ids[len(self._tokens) : count]]
+        self._tokens += [tokenizer.decode([token]) for token in ids[len(self._tokens) : count]]
         statistics, counts = block[:, :, : len(STORED)], block[:, :, len(STORED) :]
         self._demand_finite(statistics[:, :, STORED.index("non_finite")])
         for columns, more in zip(self._columns, (statistics, np.nan_to_num(counts)), strict=True):
@@ -123,7 +122,7 @@ class Recording:
             self.trace,
             tokens=tuple(self._tokens),
             prompted=len(ids) - len(self.written),
-            text=str(self.lifted.tokenizer.decode(self.written, skip_special_tokens=True)),
+            text=str(tokenizer.decode(self.written, skip_special_tokens=True)),
             statistics=self._columns[0].now,
             counts=self._columns[1].now,
         )

@@ -72,7 +72,7 @@ class Asking(Session):
         parts = self.spec.usable(layers)
         recording = Recording(self.lifted, prompt, self.edits, parts, statistic=statistic, taus=[threshold])
         usual = self.settings.tokens if writes(self.lifted) else 0
-        deque(recording.on(usual if tokens is None else tokens), maxlen=0)
+        deque(recording.on(self.lifted, usual if tokens is None else tokens), maxlen=0)
         return recording.trace
 
     @verb()

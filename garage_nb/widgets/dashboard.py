@@ -43,6 +43,12 @@ class Dashboard(ipywidgets.Box):  # type: ignore[misc]  # untyped
     def target(self) -> object | None:
         return self._target()
 
+    def close(self) -> None:
+        """With its panels, which would listen on."""
+        for panel in self.children:
+            panel.close()
+        super().close()
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """With the pictures of its panels for where no kernel runs."""
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -68,7 +70,7 @@ def test_every_column_is_that_token_of_a_whole_pass(family: str, edited: bool, l
         garage.scale("attention_0", 0.5)
     taken = recording(garage, LETTERS, "layer_*,attention_1,ffn_2")
 
-    *_, trace = taken.on(5)
+    *_, trace = taken.on(garage.lifted, 5)
 
     prompt = letters(LETTERS)["input_ids"]
     assert trace.tokens == tuple(letters.decode([token]) for token in [*prompt, *taken.written])
@@ -87,18 +89,19 @@ def test_the_text_is_what_generate_writes(shop: Garage) -> None:
 
 
 def test_a_token_that_ends_the_text_is_not_read() -> None:
-    taken = recording(Garage("showroom"), FRANCE)
+    garage = Garage("showroom")
+    taken = recording(garage, FRANCE)
 
-    traces = list(taken.on(30))
+    traces = list(taken.on(garage.lifted, 30))
 
     assert taken.ended
     assert traces[-1].text == " Paris."
     assert traces[-1].tokens[-2:] == (" Paris", ".")
-    assert next(taken.on(30)) is traces[-1]
+    assert next(taken.on(garage.lifted, 30)) is traces[-1]
 
 
 def test_it_grows_by_a_token_at_a_time_and_what_was_there_stays(shop: Garage) -> None:
-    traces = list(recording(shop).on(6))
+    traces = list(recording(shop).on(shop.lifted, 6))
 
     prompt = len(shop.tokenizer(STORY)["input_ids"])
     assert [len(trace.tokens) for trace in traces] == [*range(prompt, prompt + 7)]
@@ -114,12 +117,12 @@ def test_a_text_with_pauses_is_the_text_without(shop: Garage, pauses: list[int])
 
     columns = []
     for steps in pauses:
-        run = taken.on(12)
+        run = taken.on(shop.lifted, 12)
         for _ in range(steps):
             next(run)
         run.close()
         columns.append(taken.trace.values())
-    *_, trace = taken.on(12)
+    *_, trace = taken.on(shop.lifted, 12)
 
     assert (trace.text, trace.tokens) == (whole.text, whole.tokens)
     np.testing.assert_allclose(trace.statistics, whole.statistics, rtol=1e-3, atol=1e-4)
@@ -129,7 +132,7 @@ def test_a_text_with_pauses_is_the_text_without(shop: Garage, pauses: list[int])
 
 def test_while_it_is_paused_the_model_is_anybodys(shop: Garage) -> None:
     hooks, taken = hooks_on(shop.model), recording(shop)
-    run = taken.on(60)
+    run = taken.on(shop.lifted, 60)
     next(run)
     run.close()
 
@@ -148,10 +151,24 @@ def test_while_it_is_paused_the_model_is_anybodys(shop: Garage) -> None:
     assert shop.generate(STORY, tokens=2).text
 
 
+def test_between_two_calls_nothing_is_held_of_the_model() -> None:
+    garage = Garage("showroom")
+    taken, gone = recording(garage), weakref.ref(garage.model)
+    run = taken.on(garage.lifted, 9)
+    next(run)
+    run.close()
+
+    del garage, run
+    gc.collect()
+
+    assert gone() is None
+    assert taken.trace.tokens
+
+
 def test_more_tokens_can_be_asked_for_later(shop: Garage) -> None:
     taken = recording(shop)
 
-    lengths = [len([*taken.on(tokens)][-1].tokens) for tokens in (0, 3, 3, 5)]
+    lengths = [len([*taken.on(shop.lifted, tokens)][-1].tokens) for tokens in (0, 3, 3, 5)]
 
     assert [length - lengths[0] for length in lengths] == [0, 3, 3, 5]
     assert taken.trace.text == shop.watch(STORY, tokens=5).text
@@ -162,7 +179,7 @@ def test_a_cancelled_run_keeps_what_it_has_and_can_go_on(shop: Garage) -> None:
 
     def read_some() -> None:
         with cancellable() as cancel:
-            for seen, _ in enumerate(taken.on(40)):
+            for seen, _ in enumerate(taken.on(shop.lifted, 40)):
                 if seen == 3:
                     cancel.ask()
 
@@ -170,7 +187,7 @@ def test_a_cancelled_run_keeps_what_it_has_and_can_go_on(shop: Garage) -> None:
         read_some()
 
     assert len(taken.trace.tokens) >= taken.trace.prompted + 3
-    assert [*taken.on(40)][-1].text == shop.watch(STORY, tokens=40).text
+    assert [*taken.on(shop.lifted, 40)][-1].text == shop.watch(STORY, tokens=40).text
 
 
 def test_nobody_waits_for_the_next_token_of_a_cancelled_run(shop: Garage) -> None:
@@ -183,7 +200,7 @@ def test_nobody_waits_for_the_next_token_of_a_cancelled_run(shop: Garage) -> Non
 
     taken.recipe = Recipe((Through("layer_1", cancelled_meanwhile),))
     with cancellable(cancel), pytest.raises(CancelledError):
-        list(taken.on(5))
+        list(taken.on(shop.lifted, 5))
 
     assert taken.trace.tokens == ()
 
@@ -207,10 +224,10 @@ def test_an_encoder_reads_the_prompt_and_a_decoder_what_it_writes(name: str, let
     garage = writer(name, letters)
     taken = recording(garage, LETTERS, "encoder_layer_*,layer_*")
 
-    run = taken.on(6)
+    run = taken.on(garage.lifted, 6)
     next(run)
     run.close()
-    *_, trace = taken.on(6)
+    *_, trace = taken.on(garage.lifted, 6)
 
     prompt = letters(LETTERS)["input_ids"]
     assert trace.prompted == len(prompt) + 1
@@ -263,11 +280,11 @@ def test_points_inside_have_a_column_for_each_token_too(shop: Garage, layers: st
 
 def test_of_a_prompt_the_output_head_works_out_the_last_token_alone(shop: Garage) -> None:
     taken = recording(shop, FRANCE, "layer_5,output_head")
-    run = taken.on(4)
+    run = taken.on(shop.lifted, 4)
     next(run)
     next(run)
     run.close()
-    *_, trace = taken.on(4)
+    *_, trace = taken.on(shop.lifted, 4)
 
     seen = np.isfinite(trace.values("norm"))
     assert seen[0].all()

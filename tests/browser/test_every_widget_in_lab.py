@@ -28,7 +28,8 @@ INSIDE = "panel => panel.contains(document.activeElement)"
 
 # Texts whose colour stands out from what is behind them by less than 4 to 1, but for what cannot be used.
 FAINT = """panel => {
-  const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', { willReadFrequently: true });
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
   const over = (grounds, colour) => { context.clearRect(0, 0, 1, 1);
     for (const one of [...grounds, colour]) { context.fillStyle = one; context.fillRect(0, 0, 1, 1); }
     return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map(v => v / 255)
@@ -37,12 +38,16 @@ FAINT = """panel => {
   const grounds = node => { const found = [];
     for (let one = node; one; one = one.parentElement) found.unshift(getComputedStyle(one).backgroundColor);
     return ['white', ...found]; };
-  const shown = node => node.checkVisibility({ visibilityProperty: true }) && !node.closest(':disabled, [aria-disabled=true], option');
+  const idle = ':disabled, [aria-disabled=true], option';
+  const shown = node => node.checkVisibility({ visibilityProperty: true }) && !node.closest(idle);
+  const said = node => [...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim());
   const texts = [...panel.querySelectorAll('*')].filter(node => shown(node) &&
-    ([...node.childNodes].some(one => one.nodeType === 3 && one.textContent.trim()) || ['text', 'textarea'].includes(node.type)));
+    (said(node) || ['text', 'textarea'].includes(node.type)));
   return texts.map(node => { const behind = grounds(node);
-    const [a, b] = [light(over(behind, getComputedStyle(node).color)), light(over(behind, 'transparent'))].sort((x, y) => y - x);
-    return [(a + 0.05) / (b + 0.05), node.className, (node.value || node.textContent).slice(0, 30)]; }).filter(([ratio]) => ratio < 4); }"""
+    const pair = [getComputedStyle(node).color, 'transparent'].map(colour => light(over(behind, colour)));
+    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    return [ratio, node.className, (node.value || node.textContent).slice(0, 30)];
+  }).filter(([ratio]) => ratio < 4); }"""
 
 Open = Callable[..., AbstractContextManager[Notebook]]
 

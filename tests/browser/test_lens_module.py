@@ -78,7 +78,7 @@ def test_the_keyboard_walks_and_follows(alone: Alone, panel: Locator) -> None:
     texts = alone.get("model.get('_texts')")
     sent = [message for message in alone.get("sent") if message["kind"] == "follow"]
     assert [texts[message["token"]] for message in sent] == [" 6"]
-    assert panel.locator(".gnb-cell[tabindex='0']").count() == 1
+    assert panel.locator(".gnb-guess[tabindex='0']").count() == 1
 
 
 def test_the_focus_stays_when_the_numbers_change(alone: Alone, panel: Locator) -> None:
@@ -122,7 +122,7 @@ def test_enter_asks_and_a_line_break_does_not(alone: Alone, panel: Locator) -> N
 
 
 def test_text_on_every_shade_can_be_read_and_none_is_cut(alone: Alone, panel: Locator) -> None:
-    cells = panel.locator(".gnb-cell")
+    cells = panel.locator(".gnb-guess")
 
     assert cells.evaluate_all(CONTRAST) >= 4.5
     assert cells.evaluate_all(CUT) == 0
@@ -130,18 +130,18 @@ def test_text_on_every_shade_can_be_read_and_none_is_cut(alone: Alone, panel: Lo
 
 def test_of_a_long_prompt_only_what_is_in_sight_is_there(alone: Alone, garage: Garage) -> None:
     panel = alone.show(read(garage, LONG))
-    cells = panel.locator(".gnb-lens-row").first.locator(".gnb-cell")
+    cells = panel.locator(".gnb-lens-row").first.locator(".gnb-guess")
     cells.first.wait_for()
     tokens = alone.get("model.get('_tokens').length")
     assert tokens > 60
     assert cells.count() < 16
 
-    panel.locator(".gnb-cell[tabindex='0']").focus()
+    panel.locator(".gnb-guess[tabindex='0']").focus()
     alone.page.keyboard.press("Home")
 
-    expect(panel.locator(".gnb-cell:focus")).to_have_attribute("aria-colindex", "2")
+    expect(panel.locator(".gnb-guess:focus")).to_have_attribute("aria-colindex", "2")
     expect(panel.get_by_role("grid")).to_have_attribute("aria-colcount", str(tokens + 1))
-    assert panel.locator(".gnb-window").evaluate("node => node.scrollLeft") == 0
+    assert panel.locator(".gnb-lens-window").evaluate("node => node.scrollLeft") == 0
     assert cells.count() < 16
 
 
@@ -159,7 +159,7 @@ def test_pictures(alone: Alone, garage: Garage, theme: str, prompt: str) -> None
 def test_hostile_tokens_make_no_nodes(alone: Alone, garage: Garage) -> None:
     panel = alone.show(read(garage, HOSTILE), _texts=[HOSTILE] * 400, _title=HOSTILE, _following=HOSTILE)
 
-    panel.locator(".gnb-cell").first.wait_for()
+    panel.locator(".gnb-guess").first.wait_for()
 
     assert panel.locator("img").count() == 0
     assert alone.page.evaluate("document.body.id") == ""

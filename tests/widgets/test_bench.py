@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
-import random
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,25 +201,6 @@ def test_what_is_no_number_of_tokens_is_refused(bench: TuningBench, tokens: Any)
 
     assert "cannot be taken for tokens" in bench._error
     assert bench.tokens == 4
-
-
-def test_a_thousand_random_messages_leave_a_valid_bench(bench: TuningBench, garage: Garage) -> None:
-    chance, bare = random.Random(0), untouched(garage)
-    parts = [*bench.parts, "layer_99", "", "all", "attention_*", "\x00"]
-    odd = [None, -1, 1e308, float("nan"), True, {}, [], "x", b"x", [[]], {"layer_2": 0.5}, [3, {"layer_2": 0.5}]]
-    kinds = ["undo", "redo", "reset", "drop", "add", "apply", "stop", "save", "close", "_put", "recipe", "keep"]
-    fixed = {name: getattr(bench, name) for name in ("_esm", "_css", "_title", "layout")}
-
-    for _ in range(500):
-        from_page(bench, **{chance.choice(bench.keys): chance.choice([*odd, chance.sample(parts, 2)])})
-        asked(bench, kind=chance.choice(kinds), **{chance.choice(["edit", "selector", "x"]): chance.choice(odd)})
-        json.dumps(bench._edits, allow_nan=False)
-        assert set(bench.factors) == set(bench.parts)
-
-    assert bench.wait(60)
-    assert {name: getattr(bench, name) for name in fixed} == fixed
-    assert torch.equal(untouched(garage), bare)
-    assert hooks_on(garage.model) == {}
 
 
 def test_too_many_faders_are_refused_and_the_old_ones_stay(bench: TuningBench) -> None:

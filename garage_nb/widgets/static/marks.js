@@ -73,7 +73,7 @@ function legend(model) {
     const { told, stops, ends } = model.get("_shade") ?? {};
     line.replaceChildren();
     if (!told) return;
-    const [bar, scale] = [make("span", "gnb-scale"), make("span", "gnb-ends")];
+    const [bar, scale] = [make("span", "gnb-scale"), make("span", "gnb-key-ends")];
     bar.style.background = steps("to right", stops);
     scale.setAttribute("aria-hidden", "true");
     scale.append(make("span", "", ends[0]), bar, make("span", "", ends[1]));
