@@ -72,11 +72,14 @@ class Attached(Owner):
             self.ledger.demand_finite()
 
     def close(self) -> None:
-        """Deaf first, gone second: an interrupt between the two leaves nothing that acts."""
+        """Deaf first, gone second: an interrupt between the two leaves nothing that acts. For good: what is let go
+        here would keep the model in memory until the garbage collector comes by.
+        """
         self.end()
         while self._handles:
             _remove(self._handles[-1])
             self._handles.pop()
+        self._parts.clear()
 
     def _set(self, **how: Any) -> None:
         self.begin(**how)

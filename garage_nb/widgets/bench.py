@@ -152,7 +152,7 @@ class TuningBench(Reading):
 
     def _follow(self) -> None:
         """The recipe in force has changed: taken over where the bench's own was the one before."""
-        garage = self._garage()
+        garage = self.home
         if self.comm is not None and garage is not None and garage.loaded and garage.model is self.target:
             follows = self._edits.get("applied") and self.recipe != garage.edits
             self._put(replace(self.desk, history=garage.history, gesture=None) if follows else self.desk)

@@ -43,6 +43,10 @@ class Dashboard(ipywidgets.Box):  # type: ignore[misc]  # untyped
     def target(self) -> object | None:
         return self._target()
 
+    @property
+    def home(self) -> Garage | None:
+        return self.bench.home
+
     def close(self) -> None:
         """With its panels, which would listen on."""
         for panel in self.children:

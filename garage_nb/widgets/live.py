@@ -38,9 +38,13 @@ class Live(Panel):
         return Asked(self._tell, self._over, self._turn)
 
     @property
+    def home(self) -> Garage | None:
+        return self._garage()
+
+    @property
     def garage(self) -> Garage:
         """InputError when it is gone from memory, or has another model on the lift than the panel was made for."""
-        garage = self._garage()
+        garage = self.home
         if garage is None:
             raise InputError("The garage of this panel is gone.", "Keep it in a variable, and make the panel again.")
         if not garage.loaded or garage.model is not self.target:

@@ -1,5 +1,5 @@
-"""One live widget of a kind for each target. ipywidgets keeps every widget ever made; a cell that is run again would
-leave one more that still listens.
+"""One live widget of a kind for each target, and for each garage. ipywidgets keeps every widget ever made; a cell that is
+run again would leave one more that still listens.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ _live: WeakSet[Any] = WeakSet()
 
 
 def take_over(widget: Any) -> None:
-    """Close widgets of this kind on the same target, and those whose target is gone."""
+    """Close the others of its kind that it stands in for, and those whose target is gone."""
     for other in list(_live):
-        same_kind = other is not widget and type(other).__name__ == type(widget).__name__
-        if same_kind and (other.target is None or other.target == widget.target):
+        if other is not widget and type(other).__name__ == type(widget).__name__ and _is_over(other, widget):
             other.close()
             _live.discard(other)
     _live.add(widget)
+
+
+def _is_over(old: Any, new: Any) -> bool:
+    """A garage is looked at too: it may have another model on its lift by now."""
+    gone = old.target is None or old.target == new.target
+    return gone or (old.home is not None and old.home is new.home)

@@ -53,6 +53,11 @@ class Panel(anywidget.AnyWidget):
         """What the panel shows; None once it is gone from memory."""
         return self._target()
 
+    @property
+    def home(self) -> object | None:
+        """The garage it was made for, if it was made for one."""
+        return None
+
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """What the page sent, trait by trait: taken or refused. A refused trait is sent back as it stands here."""
         for name, value in sync_data.items():

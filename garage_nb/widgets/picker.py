@@ -56,15 +56,20 @@ class LayerPicker(Panel):
         if not isinstance(of, Garage | ModelSpec):
             raise InputError(f"A {type(of).__name__} has no parts to pick.", "Give a Garage or a ModelSpec.")
         self.spec, target = (of.spec, of.model) if isinstance(of, Garage) else (of, of)
+        self._of = weakref.ref(of)
         self.shading = Shade()
         self.set_trait("multiple", multiple)
         drawing = [asdict(row) for row in rows(self.spec)]
         shown = {"_title": self.spec.model_id, "_about": about(self.spec), "_rows": drawing}
         super().__init__(target, options=options, value=value, changed=changed, **shown)
         if changed is None and isinstance(of, Garage):
-            self._garage = weakref.ref(of)
             of.bell.listen(self._follow)
             self._follow()
+
+    @property
+    def home(self) -> Garage | None:
+        of = self._of()
+        return of if isinstance(of, Garage) else None
 
     @property
     def selector(self) -> str:
@@ -89,7 +94,7 @@ class LayerPicker(Panel):
 
     def _follow(self) -> None:
         """Show the recipe in force, unless another model is on the lift. A module that is no part is not drawn."""
-        garage = self._garage()
+        garage = self.home
         if garage is not None and garage.loaded and garage.model is self.target:
             places = garage.edits.places(self.spec)
             with self._turn:

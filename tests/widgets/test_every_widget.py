@@ -132,7 +132,6 @@ def test_no_widget_keeps_its_model_in_memory(name: str, how: str) -> None:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_one_of_a_kind_lives_for_a_garage_whatever_model_is_on_its_lift(name: str, garage: Garage) -> None:
-    # For whoever works on `lives`: a model that was replaced is gone from memory only when the collector has run.
     first = opened(name, garage)
     second = opened(name, garage)
     garage.load(tiny("gpt2"), tokenizer=garage.tokenizer)
