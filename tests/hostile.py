@@ -73,9 +73,37 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         "compatibility": garage.compare(plain.model), "sweep": swept, "sweep plot": swept.plot(), "each": twice,
         "lens": looked, "lens plot": looked.plot(), "attention": attended, "attention plot": attended.plot(),
         "head plot": attended.plot("attention_1.head_0"),
+        **_causal(garage, prompt),
+        **_scanned(garage, text, prompt),
         "extracted": garage.extract("attention_1"), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
         "settings": garage.config(), "models": garage.models(), "stopped": garage.stop(), "doctor": garage.doctor(),
+    }  # fmt: skip
+
+
+def _causal(garage: Garage, prompt: str) -> dict[str, Shown]:
+    """Against a prompt with another last token."""
+    other = [*garage.tokenizer(prompt)["input_ids"][:-1], 7]
+    patched = garage.patching(prompt, other, layers="0,1", metric="divergence", method="both")
+    ablated, noisy = garage.ablation(prompt, layers="0,1"), garage.robustness(prompt, layers="0,1", draws=2)
+    return {
+        "patched": patched, "patched plot": patched.plot(), "ablated": ablated, "ablated plot": ablated.plot(),
+        "noisy": noisy, "noisy plot": noisy.plot(),
+    }  # fmt: skip
+
+
+def _scanned(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
+    """With the text as the name of a domain too."""
+    weighed, heads = garage.weights(layers="0"), garage.heads(prompt, layers="0,1")
+    alike = garage.similarity(prompt, layers="0,1")
+    pair = garage.similarity(prompt, layers="0,1", against=garage.tokenizer(prompt)["input_ids"][::-1])
+    shares = garage.attribution(prompt, by="heads")
+    neurons = garage.neurons({text: [prompt], "plain": ["The capital of France is"]}, layers="0", relabellings=3)
+    return {
+        "weights": weighed, "weights plot": weighed.plot(), "spectra plot": weighed.plot("layer_0"),
+        "heads": heads, "heads plot": heads.plot("sink"), "similarity": alike, "similarity plot": alike.plot(),
+        "resemblance": pair, "resemblance plot": pair.plot(), "neurons": neurons, "neurons plot": neurons.plot(),
+        "shares": shares, "shares plot": shares.plot(),
     }  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from ..verbs import find, verb, verbs_of
 from .asking import Asking
 from .editing import Editing
 from .reading import Reading
+from .scanning import Scanning
 from .tending import Tending
+from .testing import Testing
 
 
-class Garage(Tending, Asking, Editing, Reading):
+class Garage(Tending, Asking, Editing, Testing, Scanning, Reading):
     """One model at a time. The model is never wrapped or changed: edits are in force only while a run lasts."""
 
     @verb()

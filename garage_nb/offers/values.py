@@ -79,6 +79,12 @@ def _statistics(text: str, scene: Scene) -> Found:
     return text, fitting(text, of_kind("value", NAMES))
 
 
+def _metrics(text: str, scene: Scene) -> Found:
+    from ..analyze.metrics import METRICS
+
+    return text, [*fitting(text, of_kind("value", METRICS)), *variables(text, scene.variables)]
+
+
 def _settings(text: str, scene: Scene) -> Found:
     from ..answers.settings import Settings
 
@@ -108,6 +114,7 @@ NAMED: list[tuple[set[str], Callable[[Verb, str], bool], Callable[[str, Scene], 
     ({"source", "model", "a", "b"}, lambda entry, annotation: not entry.model, _models),
     ({"component"}, lambda entry, annotation: True, lambda text, scene: parts(text, scene.spec)),
     ({"statistic"}, lambda entry, annotation: True, _statistics),
+    ({"metric"}, lambda entry, annotation: True, _metrics),
     ({"name"}, lambda entry, annotation: entry.name == "config", _settings),
     ({"tokens"}, lambda entry, annotation: annotation == "str", _spans),
     ({"verb"}, lambda entry, annotation: True, verbs),

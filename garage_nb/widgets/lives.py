@@ -1,5 +1,6 @@
-"""One live widget of a kind for each target, and for each garage. ipywidgets keeps every widget ever made; a cell that is
-run again would leave one more that still listens.
+"""One live widget of a kind for each target, and for each garage.
+
+ipywidgets keeps every widget ever made; a cell that is run again would leave one more that still listens.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Shade:
 
 
 def shade_of(spec: ModelSpec, numbers: Snapshots | Mapping[str, Any] | None, what: str | None) -> Shade:
-    """Of a capture `what` is a statistic, of other numbers, a mapping or a column of a frame, the words of the legend."""
+    """Of a capture `what` is a statistic; of a mapping, or a column of a frame, the words of the legend."""
     if numbers is None:
         return Shade()
     if isinstance(numbers, Snapshots):

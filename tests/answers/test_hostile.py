@@ -25,7 +25,10 @@ KINDS = [
     "generation", "generation plot", "plain generation", "steps", "steps plot", "trace", "trace plot",
     "comparison", "comparison plot", "two models", "compatibility", "sweep", "sweep plot", "each",
     "lens", "lens plot", "attention",
-    "attention plot", "head plot", "extracted", "verified", "registered",
+    "attention plot", "head plot", "patched", "patched plot", "ablated", "ablated plot", "noisy", "noisy plot",
+    "weights", "weights plot", "spectra plot", "heads", "heads plot", "similarity", "similarity plot",
+    "resemblance", "resemblance plot", "neurons", "neurons plot", "shares", "shares plot",
+    "extracted", "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
 SILENT = {
@@ -34,6 +37,10 @@ SILENT = {
     "manual",
     "sweep plot",
     "head plot",
+    "patched plot",
+    "ablated plot",
+    "noisy plot",
+    "spectra plot",
     "settings",
     "models",
     "doctor",
@@ -50,6 +57,15 @@ PROMPTED = {
     "comparison plot",
     "sweep",
     "each",
+    "patched",
+    "ablated",
+    "noisy",
+    "heads",
+    "similarity plot",
+    "resemblance",
+    "resemblance plot",
+    "shares",
+    "shares plot",
 }
 TAGS = {"div", "style", "table", "thead", "tbody", "tr", "th", "td", "dl", "dt", "dd", "span", "img"}
 ATTRIBUTES = {"class", "style", "scope", "title", "aria-hidden", "aria-label", "src", "alt", "width"}

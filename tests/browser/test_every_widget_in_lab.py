@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
-from PIL import Image, ImageStat
+from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Locator, expect
 
 from garage_nb.widgets.named import NAMED
@@ -114,6 +114,22 @@ def test_every_text_can_be_read_in_both_themes(notebook: Notebook, panel: Locato
 
     assert ground > 200 if theme == "Light" else ground < 60
     assert panel.evaluate(FAINT) == []
+
+
+def test_a_theme_changes_colours_and_nothing_else(notebook: Notebook, panel: Locator) -> None:
+    pictures = []
+    for theme in ("Light", "Dark", "Light"):
+        notebook.theme(theme)
+        panel.scroll_into_view_if_needed()
+        notebook.page.mouse.move(0, 0)
+        pictures.append(Image.open(notebook.picture(panel, "theme")).convert("RGB"))
+
+    light, dark, again = pictures
+    assert light.size == dark.size
+    moved = max(high for _, high in ImageChops.difference(light, again).getextrema())
+    assert moved <= 8  # of 255: a smooth scale is dithered anew
+    apart = ImageChops.difference(light, dark).convert("L").point(lambda value: 255 * (value > 0))
+    assert ImageStat.Stat(apart).mean[0] > 0.4 * 255  # all but the colours that mean an amount
 
 
 def test_there_is_one_of_each_and_a_second_look_at_it_shows_the_same(notebook: Notebook) -> None:

@@ -18,7 +18,13 @@ from tests.restored import hooks_on
 
 Run = Callable[[str], Any]
 FRANCE = "The capital of France is"
+JAPAN = "The capital of Japan is"
 DIRECTION, MODULE = torch.linspace(-1, 1, 128), torch.nn.Tanh()
+
+
+def margin(logits: torch.Tensor) -> torch.Tensor:
+    return logits[:, 7] - logits[:, 8]
+
 
 TWINS: dict[str, Callable[[Garage], Any]] = {
     "": lambda g: g.help(),
@@ -34,6 +40,30 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     f'plot "{FRANCE}" --statistic entropy': lambda g: g.plot(FRANCE, statistic="entropy"),
     f'attention "{FRANCE}" --layers 0,-1': lambda g: g.attention(FRANCE, layers="0,-1"),
     f'lens "{FRANCE}" --layers layer_* --top 3 --target " Paris"': lambda g: g.lens(FRANCE, top=3, target=" Paris"),
+    f'heads "{FRANCE}" --layers 0,-1 --threshold 0.3': lambda g: g.heads(FRANCE, layers="0,-1", threshold=0.3),
+    "heads --length 5 --seed 3": lambda g: g.heads(length=5, seed=3),
+    f'attribution "{FRANCE}" --target " Paris" --foil " Rome" --by heads': lambda g: g.attribution(
+        FRANCE, target=" Paris", foil=" Rome", by="heads"
+    ),
+    "neurons --layers 0,-1 --relabellings 20 --seed 3": lambda g: g.neurons(layers="0,-1", relabellings=20, seed=3),
+    f'similarity "{FRANCE}" --layers 0,-1': lambda g: g.similarity(FRANCE, layers="0,-1"),
+    f'similarity "{FRANCE}" --against "The capital of Spain is"': lambda g: g.similarity(
+        FRANCE, against="The capital of Spain is"
+    ),
+    "weights --layers 0,-1 --tau 0.2": lambda g: g.weights(layers="0,-1", tau=0.2),
+    f'patching "{FRANCE}" "{JAPAN}" --layers 0,ffn_1 --tokens -1 --target " Paris" --method both': lambda g: g.patching(
+        FRANCE, JAPAN, layers="0,ffn_1", tokens="-1", target=" Paris", method="both"
+    ),
+    f'patching "{FRANCE}" "{JAPAN}" --metric @margin': lambda g: g.patching(FRANCE, JAPAN, metric=margin),
+    f'path "{FRANCE}" "{JAPAN}" --senders attention_0.head_* --receiver ffn_1': lambda g: g.path(
+        FRANCE, JAPAN, senders="attention_0.head_*", receiver="ffn_1"
+    ),
+    f'robustness "{FRANCE}" --layers 0,-1 --stds 0,0.5 --draws 2': lambda g: g.robustness(
+        FRANCE, layers="0,-1", stds="0,0.5", draws=2
+    ),
+    "ablation @texts --layers 0,ffn_* --how resample --metric probability --seed 3": lambda g: g.ablation(
+        [FRANCE, JAPAN], layers="0,ffn_*", how="resample", metric="probability", seed=3
+    ),
     "scale layer_1,-1 -0.5": lambda g: g.scale("layer_1,-1", -0.5),
     "add layer_1 @direction": lambda g: g.add("layer_1", DIRECTION),
     "add layer_1 0.5": lambda g: g.add("layer_1", 0.5),
@@ -90,6 +120,7 @@ def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str)
     garage = Garage(model)
     garage.scale("attention_1", 0.5)
     shell.push({"direction": DIRECTION, "module": MODULE, "other": tiny("llama")})
+    shell.push({"margin": margin, "texts": [FRANCE, JAPAN]})
     run(f"%garage load {model}")
     run("%garage scale attention_1 0.5")
     if line == "redo":

@@ -30,6 +30,11 @@ def test_a_mistyped_verb_is_mended(ask: Ask, said: str, meant: str) -> None:
     assert ask(said)[0] == meant
 
 
+def test_metrics_are_offered_by_name(ask: Ask) -> None:
+    assert ask("patching", "a", "b", "--metric", "log") == ["logit_difference", "log_probability"]
+    assert "divergence" in ask("ablation", "a", "--metric", "")
+
+
 @pytest.mark.parametrize("name", VERBS)
 def test_every_option_of_every_verb_is_offered_once(ask: Ask, name: str) -> None:
     kinds = VERBS[name].signature.parameters.values()
