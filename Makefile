@@ -6,6 +6,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP) --constraint constraints.txt
 PEERS := build/peers/.venv
 OLDEST := build/oldest/.venv
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 .PHONY: demo lab test test-all bench bench-peers wheel clean
 
@@ -22,11 +23,11 @@ test: $(VENV)/.test $(OLDEST)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 	$(OLDEST)/bin/python -m pytest -m "not slow" tests/magics
 
 test-all: $(VENV)/.test $(OLDEST)/.made
-	$(BIN)/pytest
+	$(PYTEST)
 	$(OLDEST)/bin/python -m pytest tests/magics
 
 bench: $(VENV)/.test
