@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ..analyze.prompt import Words
 from ..core.batch import Batch
 from ..core.run import logits
 from ..core.tokens import Tokens
@@ -127,7 +128,7 @@ def sweep(
     untouched = logits(lifted.model, batch, last=1)[0, -1]
     demand_finite(untouched)
     log_before = untouched.double().log_softmax(-1)
-    aim = int(log_before.argmax()) if target is None else _token(target, lifted)
+    aim = int(log_before.argmax()) if target is None else Words(lifted.tokenizer).number(target)
     decode = lifted.tokenizer.decode
     words = {str(place): decode([token]) for place, token in enumerate(batch.input_ids[0].tolist())}
     spans = list(words) if tokens == "each" else [tokens]
@@ -159,10 +160,3 @@ def _measured(rows: Tensor, log_before: Tensor, aim: int) -> Tensor:
     log_after = rows.double().log_softmax(-1)
     divergence = (log_before.exp() * (log_before - log_after)).sum(-1)
     return torch.stack([log_after.argmax(-1).double(), log_after[:, aim].exp(), divergence], dim=1).cpu()
-
-
-def _token(text: str, lifted: Lifted) -> int:
-    ids = lifted.tokenizer(text, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise InputError(f"{text!r} is {len(ids)} tokens.", "Give one token; most words begin with a space.")
-    return int(ids[0])

@@ -11,14 +11,14 @@ from ..extract.part import ExtractedPart
 from ..extract.pytorch import PyTorchExtractor
 from ..verbs import find, verb, verbs_of
 from .asking import Asking
+from .causal import Causal
 from .editing import Editing
 from .reading import Reading
 from .scanning import Scanning
 from .tending import Tending
-from .testing import Testing
 
 
-class Garage(Tending, Asking, Editing, Testing, Scanning, Reading):
+class Garage(Tending, Asking, Editing, Causal, Scanning, Reading):
     """One model at a time. The model is never wrapped or changed: edits are in force only while a run lasts."""
 
     @verb()

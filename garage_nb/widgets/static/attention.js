@@ -125,9 +125,7 @@ function render({ model, el }) {
   };
   const same = () => shown.queries.join("\n") === shown.keys.join("\n");
   const heads = overview(model, name => {
-    if (!alive()) return;
-    model.set("head", name);
-    model.save_changes();
+    if (alive()) put(model, "head", name);
   });
   const map = large(tell), asks = strip("Tokens that look", tell), looked = strip("Tokens looked at");
   const beside = make("div", "gnb-beside"), right = make("div", "gnb-right");

@@ -33,10 +33,7 @@ function picking(model, plan) {
   let anchor = null;
   const place = new Map([...plan.drawn].reverse().flatMap(row => row.cells).map((cell, i) => [cell.name, i]));
   const rank = name => place.get(name) ?? place.get(name.split(".")[0]) ?? -1;
-  const send = names => {
-    model.set("value", [...names].sort((a, b) => rank(a) - rank(b)));
-    model.save_changes();
-  };
+  const send = names => put(model, "value", [...names].sort((a, b) => rank(a) - rank(b)));
   const span = (from, to, base = []) => {
     const usable = between(plan.cells(), from, to).filter(each => !each.unavailable);
     return new Set([...base, ...usable.map(each => each.name)]);

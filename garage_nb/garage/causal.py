@@ -1,4 +1,4 @@
-"""Testing: which places make the answer, told by changing one after the other."""
+"""Causal: which places make the answer, told by changing one after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..verbs import verb
 from .session import Layers, Session
 
 
-class Testing(Session):
+class Causal(Session):
     @verb()
     def patching(
         self,
