@@ -49,6 +49,7 @@ class TuningBench(Reading):
     _next: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     _texts: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _move = Move().tag(sync=True, front=True)
+    _taken = traitlets.Any((0, {})).tag(sync=True)  # the last move taken, so that the page knows which still wait
     tokens = Count(20, least=0, most=500).tag(sync=True, front=True)
     parts = Faders().tag(sync=True, front=True)
     factors = Factors().tag(sync=True, front=True)
@@ -146,6 +147,8 @@ class TuningBench(Reading):
             desk = desk.turned(part, factor, number)
         if desk != self.desk:
             self._put(desk)
+        if number is not None:
+            self._taken = self._move
 
     def _laid_out(self, change: Any) -> None:
         self._put(self.desk)

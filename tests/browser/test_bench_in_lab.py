@@ -130,6 +130,7 @@ def test_a_drag_never_queues_more_than_one_run_and_the_last_value_is_what_is_sho
 
     value = drag(notebook, 5)
 
+    assert value == pytest.approx(0.5, abs=0.02)  # where the hand let go, whatever the kernel was at
     notebook.python_until("bench.wait(5); print(bench.factors['layer_2'])", str(value))
     factor, divergence, steps = notebook.python(
         f"print(bench.factors['layer_2'], {FRESH}, len(bench.desk.history.past))"

@@ -205,11 +205,55 @@ def test_no_text_is_cut_and_nothing_overlaps(alone: Alone, bench: TuningBench, w
     alone.picture(panel, f"bench-{width}")
 
 
-def test_a_move_taken_back_is_not_sent_again_with_the_next_one(alone: Alone, panel: Locator) -> None:
-    slider(panel).evaluate("node => { node.value = 0.5; node.dispatchEvent(new Event('input')); }")
-    for factor in (0.5, 1):  # the kernel shows it, then undo takes it back
-        alone.page.evaluate(f"T.model.set('factors', {{ 'layer_2': {factor}, 'attention_3.head_1': 1 }})")
+SLIDE = "(node, factor) => { node.value = factor; node.dispatchEvent(new Event('input')); }"
+LEAVE = "node => node.dispatchEvent(new Event('pointerup'))"
+STANDS = "([factor, rest]) => T.model.set('factors', { 'layer_2': factor, 'attention_3.head_1': rest })"
 
-    slider(panel, "attention_3.head_1").evaluate("node => { node.value = 0; node.dispatchEvent(new Event('input')); }")
+
+def take(alone: Alone) -> None:
+    """What the kernel says once it has taken the last move."""
+    alone.page.evaluate("T.model.set('_taken', T.model.get('_move'))")
+
+
+def test_a_move_taken_back_is_not_sent_again_with_the_next_one(alone: Alone, panel: Locator) -> None:
+    slider(panel).evaluate(SLIDE, 0.5)
+    take(alone)
+    alone.page.evaluate(STANDS, [1, 1])  # undo
+
+    slider(panel, "attention_3.head_1").evaluate(SLIDE, 0)
 
     assert saved(alone, "_move")[-1][1] == {"attention_3.head_1": 0}
+
+
+def test_a_slider_stays_where_it_was_left_until_the_kernel_has_come_after(alone: Alone, panel: Locator) -> None:
+    """What the kernel shows meanwhile is of an earlier move. In the end the kernel's word stands."""
+    slider(panel).evaluate(SLIDE, 0.5)
+    slider(panel).evaluate(LEAVE)
+
+    alone.page.evaluate(STANDS, [0.9, 1])
+    expect(slider(panel)).to_have_value("0.5")
+    take(alone)
+    expect(slider(panel)).to_have_value("0.9")
+
+
+def test_a_move_that_is_refused_takes_the_slider_back(alone: Alone, panel: Locator) -> None:
+    for factor in (0.5, 0.6):
+        slider(panel).evaluate(SLIDE, factor)
+        slider(panel).evaluate(LEAVE)
+        alone.page.evaluate("T.model.set('_move', [0, {}])")
+        expect(slider(panel)).to_have_value("0.2")
+
+    slider(panel, "attention_3.head_1").evaluate(SLIDE, 0)
+    assert saved(alone, "_move")[-1][1] == {"attention_3.head_1": 0}
+
+
+def test_two_moves_in_one_message_are_both_taken(alone: Alone, panel: Locator) -> None:
+    for part, factor in (("layer_2", 0.5), ("attention_3.head_1", 0)):
+        slider(panel, part).evaluate(SLIDE, factor)
+        slider(panel, part).evaluate(LEAVE)
+    take(alone)
+
+    alone.page.evaluate(STANDS, [0.7, 0.8])
+
+    expect(slider(panel)).to_have_value("0.7")
+    expect(slider(panel, "attention_3.head_1")).to_have_value("0.8")

@@ -47,9 +47,9 @@ function fader(part, scale, { moved, toggle, remove }) {
   for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) slide.addEventListener(end, release);
   slide.addEventListener("dblclick", () => moved(part, 1, Date.now()));
   let shown = 1;
-  const paint = (factor, bypassed, soloed) => {
+  const paint = (factor, bypassed, soloed, waits) => {
     shown = round(factor);
-    if (!held) slide.value = String(scale.place(factor));
+    if (!held && !waits) slide.value = String(scale.place(factor));
     slide.setAttribute("aria-valuetext", `${shown} times`);
     if (document.activeElement !== number || !held) number.value = String(shown);
     row.classList.toggle("gnb-changed-row", factor !== 1);
@@ -76,11 +76,19 @@ function desk(model, alive) {
   foot.append(labelled("Add", add), labelled("Faders", kind));
   node.append(faders, empty, foot);
   const write = (name, value) => alive() && put(model, name, value);
-  const sent = {}; // moves that the kernel has not shown back: one message may take the place of another that waits
+  // Moves that the kernel has not taken yet: one message may take the place of another that waits, so each carries all.
+  const sent = new Map();
+  let last = null;
+  const settle = () => {
+    const [gesture, factors] = model.get("_taken");
+    for (const [part, factor] of sent) if (gesture === last[0] && factor === factors[part]) sent.delete(part);
+  };
   const acts = {
     moved: (part, factor, gesture) => {
-      sent[part] = factor;
-      write("_move", [gesture, { ...sent }]);
+      settle();
+      sent.set(part, factor);
+      last = [gesture, Object.fromEntries(sent)];
+      write("_move", last);
     },
     toggle: (name, part) => {
       const now = model.get(name);
@@ -92,7 +100,8 @@ function desk(model, alive) {
   const paint = () => {
     const factors = model.get("factors");
     for (const { part, paint } of drawn) {
-      paint(factors[part] ?? 1, model.get("bypassed").includes(part), model.get("soloed").includes(part));
+      const muted = ["bypassed", "soloed"].map(name => model.get(name).includes(part));
+      paint(factors[part] ?? 1, ...muted, sent.has(part));
     }
   };
   const lay = () => {
@@ -101,11 +110,12 @@ function desk(model, alive) {
     empty.hidden = drawn.length > 0;
     paint();
   };
-  const answered = all => {
-    for (const part of Object.keys(sent)) if (all || model.get("factors")[part] === sent[part]) delete sent[part];
-  };
-  model.on("change:factors", () => answered(false));
-  model.on("change:_error", () => answered(true));
+  model.on("change:_taken", () => { settle(); paint(); });
+  model.on("change:_move", () => { // a refused move comes back as what stands in the kernel
+    if (model.get("_move") === last) return;
+    sent.clear();
+    paint();
+  });
   kind.addEventListener("change", lay);
   model.on("change:parts", lay);
   for (const name of ["factors", "bypassed", "soloed"]) model.on(`change:${name}`, paint);
