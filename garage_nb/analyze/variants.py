@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import islice
 
 import torch
 from jaxtyping import Float
@@ -39,17 +39,22 @@ def measured(
 ) -> Float[Tensor, " edits"]:
     """The metric under each edit, on the host, in the edits' order. The recipe acts before each of them."""
     found = torch.empty(len(edits), dtype=torch.float64)
-    with tqdm(total=len(edits), desc="measuring", unit="run", delay=1, leave=False) as bar:
-        for places in _together(lifted, edits):
-            recipes = [replace(recipe, edits=(*recipe.edits, edits[place])) for place in places]
-            rows = swept(lifted.model, lifted.spec, batch, recipes)
-            found[places] = torch.cat([_told(some, metric, bar) for some in rows])
+    for places, rows in answered(lifted, batch, recipe, edits, "measuring"):
+        found[places] = metric(rows).double().cpu()
     return found
 
 
-def _told(rows: Tensor, metric: Metric, bar: tqdm[Any]) -> Tensor:
-    bar.update(len(rows))
-    return metric(rows).double().cpu()
+def answered(
+    lifted: Lifted, batch: Batch, recipe: Recipe, edits: Sequence[Edit], doing: str
+) -> Iterator[tuple[list[int], Float[Tensor, "rows vocab"]]]:
+    """Logits of the last token under some of the edits at a time, with their numbers, until there are all."""
+    with tqdm(total=len(edits), desc=doing, unit="run", delay=1, leave=False) as bar:
+        for places in _together(lifted, edits):
+            waiting = iter(places)
+            recipes = [replace(recipe, edits=(*recipe.edits, edits[place])) for place in places]
+            for rows in swept(lifted.model, lifted.spec, batch, recipes):
+                yield list(islice(waiting, len(rows))), rows
+                bar.update(len(rows))
 
 
 def _together(lifted: Lifted, edits: Sequence[Edit]) -> Iterator[list[int]]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ..analyze.prompt import Words
-from ..core.batch import Batch
-from ..core.run import logits
+from ..analyze.variants import answered, unedited
 from ..core.tokens import Tokens
 from ..errors import InputError
 from ..inject.edits import Scale
 from ..inject.recipe import Recipe
-from ..inject.sweep import swept
 from ..plain import shorten
 from ..registry.lift import Lifted
 from ..view.bars import Column, Table
@@ -125,15 +122,19 @@ def sweep(
     `tokens` says which ones are touched; `each` makes a variant of every single one.
     """
     batch = one_text(prompt, lifted)
-    untouched = logits(lifted.model, batch, last=1)[0, -1]
-    demand_finite(untouched)
-    log_before = untouched.double().log_softmax(-1)
-    aim = int(log_before.argmax()) if target is None else Words(lifted.tokenizer).number(target)
     decode = lifted.tokenizer.decode
     words = {str(place): decode([token]) for place, token in enumerate(batch.input_ids[0].tolist())}
     spans = list(words) if tokens == "each" else [tokens]
     variants = [Scale(part, factor, tokens=Tokens(span)) for part, factor, span in product(parts, factors, spans)]
-    found = torch.cat([_measured(rows, log_before, aim) for rows in _rows(lifted, batch, recipe, variants)])
+    untouched = unedited(lifted, batch, Recipe(), variants)
+    demand_finite(untouched)
+    log_before = untouched.double().log_softmax(-1)
+    aim = int(log_before.argmax()) if target is None else Words(lifted.tokenizer).number(target)
+    if len(recipe):
+        unedited(lifted, batch, recipe, variants)  # for what it keeps
+    found = torch.empty(len(variants), 3, dtype=torch.float64)
+    for places, rows in answered(lifted, batch, recipe, variants, "sweeping"):
+        found[places] = _measured(rows, log_before, aim)
     outcomes = tuple(
         Outcome(edit.at, edit.factor, span, words.get(span, ""), decode([int(token)]), probability, divergence)
         for edit, (token, probability, divergence) in zip(variants, found.tolist(), strict=True)
@@ -144,14 +145,6 @@ def sweep(
 
 def _touched(one: Outcome) -> str:
     return f"{one.tokens} {one.touched!r}" if one.touched else one.tokens
-
-
-def _rows(lifted: Lifted, batch: Batch, recipe: Recipe, variants: Sequence[Scale]) -> Iterable[Tensor]:
-    recipes = [replace(recipe, edits=(*recipe.edits, edit)) for edit in variants]
-    with tqdm(total=len(recipes), desc="sweeping", unit="variant", delay=1, leave=False) as bar:
-        for rows in swept(lifted.model, lifted.spec, batch, recipes):
-            bar.update(len(rows))
-            yield rows
 
 
 def _measured(rows: Tensor, log_before: Tensor, aim: int) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..errors import EditError
-from .sites import Writer
+from .sites import Write, Writer, fitting
+from .units import Columns
 
 
 def by_rows(writers: Sequence[Writer | None]) -> Writer:
@@ -24,5 +25,17 @@ def by_rows(writers: Sequence[Writer | None]) -> Writer:
         masks: Sequence[Tensor | None] = [None] * count if touched is None else touched.chunk(count)
         each = zip(writers, shares, masks, strict=True)
         return torch.cat([share if fn is None else fn(share, mask) for fn, share, mask in each])
+
+    return write
+
+
+def within(columns: Columns, edit: Write) -> Writer:
+    """A writer of some columns as one of all, which leaves the others as they are."""
+
+    def write(hidden: Tensor, touched: Tensor | None) -> Tensor:
+        own = hidden[..., columns.start : columns.stop]
+        changed = hidden.clone()
+        changed[..., columns.start : columns.stop] = fitting(edit.said, own, edit.fn(own, touched))
+        return changed
 
     return write

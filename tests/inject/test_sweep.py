@@ -11,10 +11,11 @@ from torch import Tensor
 from garage_nb.core.batch import Batch, prepare
 from garage_nb.core.cancel import cancellable
 from garage_nb.core.run import logits
-from garage_nb.errors import CancelledError, InputError
+from garage_nb.core.sites import Read
+from garage_nb.errors import CancelledError, EditError, InputError
 from garage_nb.inject.edits import Add, Edit, Noise, Scale, Through
 from garage_nb.inject.recipe import Recipe
-from garage_nb.inject.sweep import side_by_side, swept
+from garage_nb.inject.sweep import side_by_side, swept, swept_over
 from garage_nb.registry.decompose import spec_of
 from tests.families import FAMILIES, prompt, tiny
 from tests.restored import left_as_it_was
@@ -155,7 +156,49 @@ def test_several_prompts_are_refused(llama: Any) -> None:
         next(swept(llama, spec_of(llama), batch, recipes_of(())))
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_all_tokens_are_answered_and_read_behind_the_edits(llama: Any, rows: int) -> None:
+    spec, batch = spec_of(llama), prepare(prompt(), llama)
+    recipes = recipes_of(*[(Scale("ffn_1", factor),) for factor in (0, 0.5, 1, 2, 3)])
+    seen: list[Tensor] = []
+    per_row = 10 * 64 * 4 * 12 + 10 * 64 * 4  # seq x widest x bytes x alive, and logits of ten tokens
+
+    reads = [Read(spec.site("ffn_1"), seen.append)]
+    pieces = list(swept_over(llama, spec, batch, recipes, reads=reads, budget=rows * per_row))
+
+    assert max(map(len, pieces)) == rows
+    expected = torch.cat([logits(llama, batch, recipe.taps(spec)) for recipe in recipes])
+    torch.testing.assert_close(torch.cat(pieces), expected, rtol=1e-5, atol=1e-5)
+    whole = torch.cat(seen)
+    torch.testing.assert_close(whole, torch.stack([whole[2] * factor for factor in (0, 0.5, 1, 2, 3)]))
+
+
 def test_one_variant_keeps_its_own_writes(llama: Any) -> None:
     recipe = Recipe((Scale("layer_1", 0.5),))
 
     assert [write.by for write in side_by_side([recipe], spec_of(llama))] == list(recipe)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+def test_heads_and_neurons_of_one_place_are_written_in_one_go(family: str) -> None:
+    """Whatever their number: a write copies all rows."""
+    model = tiny(family)
+    variants = [
+        (Scale("ffn_1.neuron_3", 0.0, tokens="1"),),
+        (Scale("ffn_1.neuron_4", 5.0, tokens="-1"),),
+        (Scale("ffn_1.neurons", 0.5),),
+        (Scale("attention_1.head_0", 2.0),),
+        (Noise("attention_1.head_1", 0.5, 3),),
+    ]
+    recipes = recipes_of(*variants)
+
+    assert_each_is_itself(model, recipes)
+    assert len(side_by_side(recipes, spec_of(model))) == 2
+
+
+def test_an_edit_of_another_shape_is_named_among_many() -> None:
+    model = tiny("llama")
+    wrong = Through("ffn_1.neuron_3", lambda hidden: hidden[:, :1])
+
+    with pytest.raises(EditError, match=r"through ffn_1\.neuron_3"):
+        together(model, recipes_of((wrong,), (Scale("ffn_1.neuron_4", 0.5),)))
