@@ -31,7 +31,8 @@ class Edit(ABC):
     """`at` is any name the model's spec understands, `layer_3` or `attention_2.head_1`.
 
     `tokens` says which tokens, as `Tokens` or as the text that one is made of. Two edits are equal when they say the
-    same, tensors number by number. Tensors are copied, but for those that are being learned.
+    same, tensors number by number. Tensors are copied, but for those that are being learned; NumPy's numbers become
+    Python's.
     """
 
     at: str
@@ -47,6 +48,8 @@ class Edit(ABC):
             _demand_finite(value)
             if isinstance(value, Tensor) and not value.requires_grad:
                 self._set(name, value.detach().clone())
+            elif isinstance(value, Real):
+                self._set(name, _native(value))
 
     @abstractmethod
     def writer(self, place: Place) -> Writer:
@@ -140,6 +143,13 @@ def name_of(tensor: Tensor) -> str:
     plain = tensor.detach().cpu().contiguous()
     bits = plain.reshape(-1).view(torch.uint8).numpy().tobytes()
     return hashlib.sha256(f"{plain.dtype} {list(plain.shape)} ".encode() + bits).hexdigest()[:32]
+
+
+def _native(number: Any) -> Any:
+    """As Python writes it: a line that is copied must run without NumPy."""
+    if type(number) in (bool, int, float):
+        return number
+    return number.item() if hasattr(number, "item") else float(number)
 
 
 def _demand_finite(value: object) -> None:

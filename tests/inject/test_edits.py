@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from garage_nb.core.attach import Attached
 from garage_nb.errors import EditError, UnknownPartError
 from garage_nb.inject.edits import Add, Edit, Noise, Scale, Through
 from garage_nb.inject.recipe import History, Recipe
+from garage_nb.inject.threshold import Threshold
 from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture
 from tests.families import FAMILIES, prompt, tiny
@@ -41,6 +44,9 @@ with torch.no_grad():
         (Add("layer_1", 0.25), lambda h: h + 0.25),
         (Add("layer_1", DIRECTION), lambda h: h + DIRECTION),
         (Add("layer_1", DIRECTION.double().expand(10, 32)), lambda h: h + DIRECTION),
+        (Threshold("layer_1", 0.5), lambda h: h * (h.abs() > 0.5)),
+        (Threshold("layer_1", 0), lambda h: h),
+        (Threshold("layer_1", 1e300), torch.zeros_like),
         (Through("layer_1", torch.tanh), torch.tanh),
         (Through("layer_1", DOUBLE), lambda h: h * 2),
     ],
@@ -167,6 +173,12 @@ def test_edits_say_what_they_do() -> None:
 
     assert str(recipe) == "scale layer_3 0.5; add ffn_1 tensor(32,); through layer_0 Tanh"
     assert str(Recipe()) == "nothing changed"
+
+
+@pytest.mark.parametrize("number", [np.float64(-6), np.float32(-6), np.int64(-6), Fraction(-6)])
+def test_numbers_of_others_become_pythons(number: Any) -> None:
+    """Or the line that is copied says np.float64(-6.0)."""
+    assert repr(Scale("layer_0", number).factor) in ("-6", "-6.0")
 
 
 def test_places_are_catalogue_names_once_each(llama: Any) -> None:
