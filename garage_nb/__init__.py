@@ -29,6 +29,7 @@ _WHERE = {
     "SelfDebate": "inject.debate",
     "SnapshotCapture": "snapshot.capture",
     "TensorUtils": "core.tensor",
+    "open_result": "view.saved",
     "quick_load": "core.loader",
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..plain import one_line
 from . import markup
+from .saving import ENDINGS
 from .shown import Shown
 from .terminal import LINE, wrapped
 
@@ -41,8 +42,10 @@ class Plot(Shown):
         return buffer.getvalue()
 
     def save(self, path: str | Path) -> Path:
-        """Write png, svg or pdf, by the name's ending; written beside and renamed."""
+        """Write png, svg or pdf, by the name's ending, beside and renamed; for csv or parquet the numbers drawn."""
         target = Path(path)
+        if target.suffix in ENDINGS:
+            return super().save(target)
         if target.suffix not in FORMATS or not target.parent.is_dir():
             raise InputError(
                 f"A picture cannot be written to {str(path)!r}.", f"Give a file that ends in {', '.join(FORMATS)}."

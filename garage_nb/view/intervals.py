@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from .lettering import name_columns
 from .palette import PLOT_GRID, PLOT_LINE
-from .plots import STROKE, axes, say
+from .plots import PLACES, STROKE, axes, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-NAMED = 12
 
 
 def intervals(
@@ -31,6 +29,6 @@ def intervals(
     ax.axhline(0, color=PLOT_GRID, linewidth=1)
     ax.vlines(range(len(names)), lows, highs, color=PLOT_LINE, linewidth=1.4, alpha=0.6)
     ax.plot(range(len(names)), means, color=PLOT_LINE, **{**STROKE, "linewidth": 1.4 if joined else 0})
-    name_columns(ax, names, NAMED)
+    name_columns(ax, names, PLACES)
     say(ax, across, label)
     return ax

@@ -5,16 +5,20 @@ Figures are made without pyplot's global state, so a widget callback on another 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .colours import squares
 from .lettering import deep, lettered, measure, name_columns, name_rows, style, wide
-from .palette import PLOT_AMOUNTS, PLOT_GRID, PLOT_INK, PLOT_LINE
+from .palette import PLOT_GRID, PLOT_INK, PLOT_LINE
+from .scale import scale_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STROKE: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1.4, "clip_on": False}  # a point at 0 is whole
+PLACES = 16  # named along an axis
 SQUARE = (0.32, 0.6)  # inches across a column of a grid, as its names need
 
 
@@ -29,7 +33,7 @@ def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes
     ax.patch.set_alpha(0)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PLOT_GRID)
-    ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
+    ax.tick_params(which="both", colors=PLOT_INK, length=0, labelsize=9)
     ax.tick_params(axis="x", pad=8)  # clear of the lowest number beside the axis
     ax.grid(axis="y", color=PLOT_GRID, linewidth=0.6)
     ax.set_axisbelow(True)
@@ -53,7 +57,7 @@ def line(
     ax.plot(range(len(names)), values, color=color, **STROKE, label=lettered(name))
     if min(values) >= 0:
         ax.set_ylim(bottom=0, auto=True)  # amounts are read by their height; a second line may be higher
-    name_columns(ax, names, 12)
+    name_columns(ax, names, PLACES)
     say(ax, across, label)
     return ax
 
@@ -66,21 +70,23 @@ def grid(
     *,
     across: str = "",
     top: float | None = None,
+    signed: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Amounts as colours, one row of squares a name from bottom (input) to top (output). Colours go from 0 to `top`
-    where one is given, else from the smallest to the largest.
+    """Numbers as colours, one row of squares a name from bottom (input) to top (output).
+
+    Amounts go from 0 to `top` where one is given, else from the smallest to the largest. Signed numbers, as they are
+    where one is below 0, go as far to either side of 0. What is not finite is hatched.
     """
     square = min(max(SQUARE[0], wide(columns)), SQUARE[1])
     ax = axes(ax, (max(4.0, 1.8 + square * len(columns)), max(1.5, 0.4 + 0.26 * len(rows)) + deep(columns)))
     ax.grid(visible=False)
-    low = None if top is None else 0.0
-    picture = ax.imshow(
-        values, cmap=PLOT_AMOUNTS, aspect="auto", origin="lower", interpolation="nearest", vmin=low, vmax=top
-    )
-    name_columns(ax, columns, 24)
-    name_rows(ax, rows, 24)
+    ends = () if top is None else (0.0, top)
+    scale = scale_of(itertools.chain(ends, *values), signed=signed)
+    picture = squares(ax, values, scale, origin="lower")
     bar = ax.figure.colorbar(picture, ax=ax, pad=0.02)
+    name_columns(ax, columns, 24)  # in the room that the bar leaves them
+    name_rows(ax, rows, 24)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
     measure(bar.ax.yaxis, label, _inches(ax)[1] - deep(columns))

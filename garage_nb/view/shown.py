@@ -6,6 +6,7 @@ A new answer says its `picture()` and its `frame()`. Where a drawing tells more 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .markup import page
@@ -33,6 +34,13 @@ class Shown(ABC):
     @abstractmethod
     def frame(self) -> pd.DataFrame:
         """One tidy row for each thing shown, the thing's name as the index; also what the picture has no room for."""
+
+    def save(self, path: str | Path) -> Path:
+        """Write the frame to a `.parquet` or `.csv` file, with what it is; `garage_nb.open_result` reads it back."""
+        from .origin import origin_of
+        from .saving import save
+
+        return save(origin_of(self), self.frame(), path)
 
     def __repr__(self) -> str:
         return self.picture().text()
