@@ -9,6 +9,8 @@ from typing import Any
 from garage_nb.answers.registered import Registered
 from garage_nb.answers.sweep import Sweep
 from garage_nb.garage import Garage
+from garage_nb.view.origin import origin_of
+from garage_nb.view.saved import SavedResult
 from garage_nb.view.shown import Shown
 
 TEXTS = {
@@ -60,6 +62,7 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
     looked, attended = garage.lens(prompt), garage.attention(prompt, layers="0,1")
     watched = garage.watch(prompt, tokens=1)
     plain = Garage(garage.model, tokenizer=garage.tokenizer)
+    saved = SavedResult(origin_of(looked), looked.frame())
     return {
         "garage": garage, "status": garage.status(), "spec": garage.spec, "parts": garage.parts("attention_*"),
         "report": garage.report(), "edits": garage.noise("layer_2"), "recipe": garage.recipe(),
@@ -71,6 +74,7 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         "comparison": compared, "comparison plot": compared.plot(),
         "two models": garage.compare("showroom", prompt=prompt),
         "compatibility": garage.compare(plain.model), "sweep": swept, "sweep plot": swept.plot(), "each": twice,
+        "saved": saved, "saved plot": saved.plot(),
         "lens": looked, "lens plot": looked.plot(), "attention": attended, "attention plot": attended.plot(),
         "head plot": attended.plot("attention_1.head_0"),
         **_causal(garage, prompt),
@@ -85,10 +89,11 @@ def _causal(garage: Garage, prompt: str) -> dict[str, Shown]:
     """Against a prompt with another last token."""
     other = [*garage.tokenizer(prompt)["input_ids"][:-1], 7]
     patched = garage.patching(prompt, other, layers="0,1", metric="divergence", method="both")
+    pairs = garage.patching([prompt, prompt], [other, [*other[:-1], 9]], layers="0", tokens="-1", metric="divergence")
     ablated, noisy = garage.ablation(prompt, layers="0,1"), garage.robustness(prompt, layers="0,1", draws=2)
     return {
-        "patched": patched, "patched plot": patched.plot(), "ablated": ablated, "ablated plot": ablated.plot(),
-        "noisy": noisy, "noisy plot": noisy.plot(),
+        "patched": patched, "patched plot": patched.plot(), "pairs": pairs, "pairs plot": pairs.plot(),
+        "ablated": ablated, "ablated plot": ablated.plot(), "noisy": noisy, "noisy plot": noisy.plot(),
     }  # fmt: skip
 
 
@@ -98,13 +103,21 @@ def _scanned(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
     alike = garage.similarity(prompt, layers="0,1")
     pair = garage.similarity(prompt, layers="0,1", against=garage.tokenizer(prompt)["input_ids"][::-1])
     shares = garage.attribution(prompt, by="heads")
+    scanned = garage.scan({text: [prompt], "plain": [prompt]}, layers="0,1", growth=0.1)
     neurons = garage.neurons({text: [prompt], "plain": ["The capital of France is"]}, layers="0", relabellings=3)
     return {
+        "scan": scanned, "scan plot": scanned.plot(), "flagged": scanned.anomalies,
         "weights": weighed, "weights plot": weighed.plot(), "spectra plot": weighed.plot("layer_0"),
         "heads": heads, "heads plot": heads.plot("sink"), "similarity": alike, "similarity plot": alike.plot(),
         "resemblance": pair, "resemblance plot": pair.plot(), "neurons": neurons, "neurons plot": neurons.plot(),
-        "shares": shares, "shares plot": shares.plot(),
+        "shares": shares, "shares plot": shares.plot(), **_thinned(garage),
     }  # fmt: skip
+
+
+def _thinned(garage: Garage) -> dict[str, Shown]:
+    texts = [f"The capital of {country} is" for country in ("France", "Spain", "Japan")]
+    thinned = garage.thresholds(texts, layers="ffn_0.neurons", shares="0,0.5", control="none")
+    return {"thinned": thinned, "thinned plot": thinned.plot()}
 
 
 def _each(garage: Garage, prompt: str) -> Sweep:

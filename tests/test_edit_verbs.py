@@ -18,6 +18,7 @@ from garage_nb.inject.patch import Patch
 from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.router import RouterBias
 from garage_nb.inject.sources import rows_at
+from garage_nb.inject.threshold import Threshold
 from garage_nb.verbs import call
 
 FRANCE, ITALY = "The capital of France is", "The capital of Italy is"
@@ -57,6 +58,7 @@ SAID: dict[str, Callable[[Garage], Edit]] = {
     "patch layer_2 italy --positions -1 --tokens -1": lambda g: Patch("layer_2", rows(g, "layer_2")[-1:], tokens="-1"),  # type: ignore[arg-type]
     "mask attention_1 --drop 0,-1": lambda g: Mask("attention_1", drop=[0, -1]),
     "mask ffn_1 --keep 3:9 --tokens generated": lambda g: Mask("ffn_1", keep="3:9", tokens="generated"),  # type: ignore[arg-type]
+    "threshold ffn_1.neurons 0.3 --tokens not_first": lambda g: Threshold("ffn_1.neurons", 0.3, tokens="not_first"),  # type: ignore[arg-type]
     "through layer_1 @tanh --tokens 0": lambda g: Through("layer_1", torch.tanh, tokens="0"),  # type: ignore[arg-type]
 }  # fmt: skip
 LIVE = {"@direction": DIRECTION, "@tanh": torch.tanh, "italy": ITALY}

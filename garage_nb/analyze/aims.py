@@ -52,10 +52,19 @@ class Question:
         target_text, foil_text = words.of([goal.target, goal.foil])
         return metric_of(self.metric, goal, target_text, foil_text, "untouched")
 
-    def label(self, metrics: Sequence[Metric]) -> str:
-        """What they all say, or what they have in common."""
+    def between(
+        self, place: int, clean: Float[Tensor, " vocab"], corrupt: Float[Tensor, " vocab"], words: Words
+    ) -> Metric:
+        """The metric of a pair of prompts. A target left out is what the clean run makes likeliest, a foil what the
+        corrupt one does.
+        """
+        target, foil = aim(_nth(self.target, place), clean, words), aim(_nth(self.foil, place), corrupt, words)
+        return metric_of(self.metric, Goal(target, foil, clean), *words.of([target, foil]))
+
+    def label(self, metrics: Sequence[Metric], start: str = "untouched") -> str:
+        """What they all say, or what they have in common. `start` is the run that a divergence is counted from."""
         labels = {metric.label for metric in metrics}
-        return labels.pop() if len(labels) == 1 else label_of(self.metric, "untouched")
+        return labels.pop() if len(labels) == 1 else label_of(self.metric, start)
 
 
 def _is_many(given: Any) -> bool:

@@ -28,15 +28,25 @@ class Interval:
 
 
 def bootstrap(
-    samples: Float[Tensor, "prompts k"], *, share: float = SHARE, draws: int = DRAWS, seed: int = 0
+    samples: Float[Tensor, "prompts k"],
+    *,
+    sizes: Float[Tensor, " prompts"] | None = None,
+    share: float = SHARE,
+    draws: int = DRAWS,
+    seed: int = 0,
 ) -> Interval:
-    """Prompts are drawn with replacement, the same ones for every column. The global RNG is left alone."""
+    """Prompts are drawn with replacement, the same ones for every column. The global RNG is left alone.
+
+    With `sizes` the samples are sums over so many tokens of each prompt, and the mean is one of tokens.
+    """
     exact = samples.detach().cpu().double()
-    mean, count = exact.mean(dim=0), len(exact)
-    if count < 2:
+    each = torch.ones(len(exact), dtype=torch.float64) if sizes is None else sizes.detach().cpu().double()
+    mean = exact.sum(dim=0) / each.sum()
+    if len(exact) < 2:
         none = torch.full_like(mean, math.nan)
         return Interval(mean, none, none)
-    means = drawn_counts(count, draws, seed) @ exact / count
+    counts = drawn_counts(len(exact), draws, seed)
+    means = counts @ exact / (counts @ each)[:, None]
     edges = torch.tensor([(1 - share) / 2, (1 + share) / 2], dtype=torch.float64)
     low, high = means.quantile(edges, dim=0)
     return Interval(mean, low, high)

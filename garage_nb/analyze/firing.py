@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ..core.stats import wide
 
+THRESHOLD = 1.0  # times the root mean square of the layer's neurons at the token
+
 
 @dataclass(frozen=True, eq=False)
 class Loudest:

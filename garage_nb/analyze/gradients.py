@@ -21,8 +21,8 @@ from ..inject.place import place_of
 from ..inject.recipe import Recipe
 from ..inject.sources import chosen_rows
 from ..registry.lift import Lifted
+from .contrast import Span
 from .metrics import Metric
-from .patch_grid import Span
 from .states import states
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..core import room
 from ..core.batch import Batch, Prompt
 from ..core.parts import parse
 from ..core.sites import Tap
@@ -26,6 +27,7 @@ from ..view.frames import framed
 from ..view.shown import Drawn
 from .predictions import Predictions, predictions
 from .prompt import Words, one_prompt, read_ids, said
+from .translators import Translators, translators
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +48,8 @@ MEASURES = {
 class Lens(Drawn):
     """Predictions by layer, from the input to the output. `tokens` are what is read at each position.
 
-    `target` is the token that is followed: the model's own answer at the end unless another was asked for.
+    `target` is the token that is followed: the model's own answer at the end unless another was asked for. A tuned
+    lens has the maps that its hidden states went through, to be given to another; that of the last layer does nothing.
     """
 
     model_id: str
@@ -55,6 +58,7 @@ class Lens(Drawn):
     target: str
     layers: dict[str, Predictions]
     texts: dict[int, str]
+    translators: Translators | None = None
 
     def best(self, layer: str, position: int = -1) -> list[tuple[str, float]]:
         """The likeliest tokens there and their probabilities."""
@@ -70,10 +74,12 @@ class Lens(Drawn):
         return [(row.probabilities[:, 0] if measure == "probability" else vars(row)[measure]).tolist() for row in rows]
 
     def frame(self) -> pd.DataFrame:
-        """One row a layer and position; the likeliest tokens stand beside each other, the first one first."""
+        """One row a layer and position; the likeliest tokens stand beside each other, the first one first. Entropy and
+        divergence are in nats.
+        """
         top = next(iter(self.layers.values())).ids.shape[1]
         guesses = [name for place in range(1, top + 1) for name in (f"token_{place}", f"probability_{place}")]
-        columns = ["reads", *guesses, "entropy", "divergence", "target", "target_probability", "target_rank"]
+        columns = ["reads", *guesses, "entropy", "divergence", "target", "target_probability", "target_rank", "tuned"]
         keys = [(name, position) for name in self.layers for position in range(len(self.tokens))]
         return framed(("layer", "position"), keys, columns, [self._row(*key) for key in keys])
 
@@ -84,17 +90,20 @@ class Lens(Drawn):
         label = MEASURES.get(measure, "").format(target=self.target)
         top = 1.0 if measure in ("probability", "target") else None
         tokens = [repr(token) for token in self.tokens]
+        label = f"{label}, tuned lens" if self.translators else label
         drawn = grid(list(self.layers), tokens, self.values_of(measure), label, across="token read", top=top, ax=ax)
         return Plot(drawn, f"{label}, {len(self.layers)} layers by {len(tokens)} tokens of {self.prompt!r}", self.frame)
 
     def picture(self) -> Table:
         """Output on top, as the model is drawn."""
-        names = list(reversed(self.layers))
+        names, maps = list(reversed(self.layers)), self.translators
         first = max(0, len(self.tokens) - SHOWN)
         shown = range(first, len(self.tokens))
         columns = [Column(repr(self.tokens[at]), [self._cell(name, at) for name in names]) for at in shown]
         rest = f" · the last {len(shown)} of {len(self.tokens)} tokens, all in .frame()" if first else ""
-        return Table(names, columns, title=self.prompt, caption=f"likeliest token, its probability{rest}")
+        tuned = f" · tuned on {maps.tokens:,} tokens" if maps else ""
+        rows = [f"{name} tuned" if maps else name for name in names]
+        return Table(rows, columns, title=self.prompt, caption=f"likeliest token, its probability{tuned}{rest}")
 
     def _cell(self, layer: str, position: int) -> str:
         token, share = self.best(layer, position)[0]
@@ -103,7 +112,7 @@ class Lens(Drawn):
     def _row(self, layer: str, position: int) -> list[object]:
         row = self.layers[layer]
         measured = [float(values[position]) for values in (row.entropy, row.divergence)]
-        followed = [self.target, float(row.target[position]), int(row.rank[position])]
+        followed = [self.target, float(row.target[position]), int(row.rank[position]), self.translators is not None]
         guesses = [item for guess in self.best(layer, position) for item in guess]
         return [self.tokens[position], *guesses, *measured, *followed]
 
@@ -116,9 +125,12 @@ def lens(
     *,
     top: int = TOP,
     target: str | int | None = None,
+    tuned: Prompt | Translators | None = None,
 ) -> Lens:
-    """All layers asked for, read one after the other. `target` is a text that is one token, or a token's id."""
-    *_, last = lenses(lifted, prompt, edits, layers, top=top, target=target)
+    """All layers asked for, read one after the other. `target` is a text that is one token, or a token's id; `tuned`
+    are texts to fit an affine map a layer on, or such maps.
+    """
+    *_, last = lenses(lifted, prompt, edits, layers, top=top, target=target, tuned=tuned)
     return last
 
 
@@ -130,6 +142,7 @@ def lenses(
     *,
     top: int = TOP,
     target: str | int | None = None,
+    tuned: Prompt | Translators | None = None,
 ) -> Iterator[Lens]:
     """The same, layer by layer from the output down: each answer holds those read so far."""
     spec, words = lifted.spec, Words(lifted.tokenizer)
@@ -142,16 +155,28 @@ def lenses(
     ids = read_ids(batch).tolist()
     _demand_room(lifted, len(names), len(ids))
     done = _whole(lifted, batch, edits, names)
+    maps = _translators(lifted, edits, names, tuned)
     followed = int(done.logits[0, -1].argmax()) if aim is None else aim
     found: dict[str, Predictions] = {}
     texts: dict[int, str] = {}
     for name in reversed(names):
-        logits = tail(lifted.model, batch, spec.chain, edits, done, done.hidden[spec.site(name)])
+        hidden = done.hidden[spec.site(name)] if maps is None else maps.of(name, done.hidden[spec.site(name)])
+        logits = tail(lifted.model, batch, spec.chain, edits, done, hidden)
         found = {name: predictions(logits[0], done.logits[0], top=top, target=followed), **found}
         new = [token for token in dict.fromkeys(found[name].ids.flatten().tolist()) if token not in texts]
         texts.update(zip(new, words.of(new), strict=True))
         (aimed,) = words.of([followed])
-        yield Lens(spec.model_id, said(prompt, batch, words), words.of(ids), aimed, found, texts)
+        yield Lens(spec.model_id, said(prompt, batch, words), words.of(ids), aimed, found, texts, maps)
+
+
+def _translators(
+    lifted: Lifted, edits: Sequence[Tap], names: Sequence[str], tuned: Prompt | Translators | None
+) -> Translators | None:
+    if tuned is None:
+        return None
+    maps = tuned if isinstance(tuned, Translators) else translators(lifted, tuned, edits, names)
+    maps.demand(lifted.spec.model_id, names)
+    return maps
 
 
 def _whole(lifted: Lifted, batch: Batch, edits: Sequence[Tap], names: Sequence[str]) -> Whole:
@@ -202,8 +227,5 @@ def _demand_rows(spec: ModelSpec, logits: Tensor, tokens: int) -> None:
 def _demand_room(lifted: Lifted, layers: int, tokens: int) -> None:
     size = next(lifted.model.parameters()).element_size()
     need = tokens * size * (layers * lifted.spec.hidden_dim + 2 * lifted.spec.vocab_size)
-    if need > BUDGET:
-        raise InputError(
-            f"{layers} layers of {tokens:,} tokens take {need / 2**30:.1f} GiB, more than {BUDGET / 2**30:.0f}.",
-            "Give a shorter prompt, or fewer layers.",
-        )
+    what = f"{layers} layers of {tokens:,} tokens"
+    room.demand_room(what, need, BUDGET, "Give a shorter prompt, or fewer layers.")

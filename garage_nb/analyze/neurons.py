@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..core import room
 from ..core.batch import Prompt
 from ..core.run import read
 from ..core.sites import Read, Tap
@@ -23,7 +24,7 @@ from ..view.figure import Plot
 from ..view.frames import framed
 from ..view.shown import Drawn
 from .domains import Domains, texts_by_domain, with_neurons
-from .firing import Loudest, fires
+from .firing import THRESHOLD, Loudest, fires
 from .prompt import Words, read_ids
 from .specialisation import Tally, index
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-THRESHOLD = 1.0  # times the root mean square of the layer's neurons at the token
 ALWAYS = 0.95  # share of tokens from which a neuron is called always on; a dead one fires at none
 SIGNIFICANT = 0.05
 TOP, RELABELLINGS = 5, 200
@@ -244,10 +244,6 @@ def _keeper(found: dict[str, Tensor], name: str, site: Any) -> Any:
 
 
 def _demand_room(neurons: int, domains: int, relabellings: int) -> None:
+    what = f"Counts of {neurons:,} neurons in {domains} domains, relabelled {relabellings} times,"
     need = 4 * neurons * domains * (relabellings + 1)
-    if need > BUDGET:
-        raise InputError(
-            f"Counts of {neurons:,} neurons in {domains} domains, relabelled {relabellings} times, take"
-            f" {need / 2**30:.1f} GiB, more than {BUDGET / 2**30:.0f}.",
-            "Name fewer layers (ffn_3), or fewer relabellings.",
-        )
+    room.demand_room(what, need, BUDGET, "Name fewer layers (ffn_3), or fewer relabellings.")

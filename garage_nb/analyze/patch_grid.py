@@ -1,12 +1,12 @@
-"""PatchGrid: how much of the clean run's answer each place brings back, parts by positions."""
+"""PatchGrid: how much of the clean run's answer each place brings back, parts by positions, over pairs of prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,6 +16,10 @@ from ..view.bars import Column, Table, number
 from ..view.figure import Plot
 from ..view.frames import framed
 from ..view.shown import Drawn
+from .bootstrap import Interval, bootstrap
+from .contrast import Contrast, Span
+from .correlation import correlation, correlation_interval
+from .patch_plot import patch_plot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,39 +31,9 @@ WORD = 16  # characters of a token above a column
 MEASURES = ("recovery", "metric", "estimate")
 
 
-@dataclass(frozen=True)
-class Span:
-    """Tokens that are patched together: as they are said, and where that is a single one its text in both prompts."""
-
-    said: str
-    clean: str = ""
-    corrupt: str = ""
-
-    @property
-    def name(self) -> str:
-        if not self.clean:
-            return self.said
-        return repr(self.clean) if self.clean == self.corrupt else f"{self.clean!r} for {self.corrupt!r}"
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """Two prompts, and what the metric says of the model untouched by patches under each."""
-
-    clean: str
-    corrupt: str
-    label: str
-    of_clean: float
-    of_corrupt: float
-
-    def recovery(self, values: Tensor) -> Tensor:
-        """(metric − corrupt) / (clean − corrupt): 0 where nothing changed, 1 where the clean answer is back."""
-        return (values - self.of_corrupt) / (self.of_clean - self.of_corrupt)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class PatchGrid(Drawn):
-    """`values` are the metric with the clean run's hidden states put into the corrupt run at one place, parts by spans.
+    """`values` are the metric with the clean run's hidden states put into the corrupt run at one place, pair by pair.
 
     `estimate` is the same from one backward pass; it stands beside the values, or in their place where they are None.
     With a `receiver` the parts are senders, and only what goes straight from them to that place is the clean run's.
@@ -69,19 +43,30 @@ class PatchGrid(Drawn):
     contrast: Contrast
     parts: tuple[str, ...]
     spans: tuple[Span, ...]
-    values: Float[Tensor, "parts spans"] | None
-    estimate: Float[Tensor, "parts spans"] | None = None
+    values: Float[Tensor, "pairs parts spans"] | None
+    estimate: Float[Tensor, "pairs parts spans"] | None = None
     receiver: str = ""
+    seed: int = 0
 
     @property
     def shown(self) -> Float[Tensor, "parts spans"]:
-        """The metric as measured, or as estimated where it was not."""
-        return self._held("metric") if self.values is not None else self._held("estimate")
+        """The metric as measured, or as estimated where it was not; the mean over pairs."""
+        return self._first.mean(dim=0)
+
+    @cached_property
+    def recoveries(self) -> Float[Tensor, "pairs parts spans"]:
+        """(metric − corrupt) / (clean − corrupt) of each pair. Below 0 and above 1 are possible."""
+        return self.contrast.recovery(self._first)
 
     @property
     def recovery(self) -> Float[Tensor, "parts spans"]:
-        """(metric − corrupt) / (clean − corrupt). Below 0 and above 1 are possible."""
-        return self.contrast.recovery(self.shown)
+        """The mean over pairs of each pair's own."""
+        return self.recoveries.mean(dim=0)
+
+    @cached_property
+    def interval(self) -> Interval:
+        """Of the recovery, (parts, spans) each: a bootstrap over pairs, 95 %. NaN for a single pair."""
+        return self._interval(self.recoveries)
 
     @property
     def correlation(self) -> float:
@@ -89,10 +74,12 @@ class PatchGrid(Drawn):
 
         InputError where only one of them is there.
         """
-        pairs = torch.stack([self._held("metric").flatten(), self._held("estimate").flatten()])
-        if pairs.shape[1] < 2 or bool((pairs.std(dim=1) == 0).any()):
-            return float("nan")
-        return float(torch.corrcoef(pairs)[0, 1])
+        return correlation(*self._both)
+
+    @property
+    def correlation_interval(self) -> tuple[float, float]:
+        """Of the correlation: a bootstrap over pairs, 95 %. NaN for a single pair."""
+        return correlation_interval(*self._both, seed=self.seed)
 
     def best(self, top: int = 5) -> list[tuple[str, str, float]]:
         """The places that bring back most: part, tokens, recovery."""
@@ -102,27 +89,39 @@ class PatchGrid(Drawn):
         return [(self.parts[at // width], self.spans[at % width].said, float(flat[at])) for at in order]
 
     def frame(self) -> pd.DataFrame:
-        """One row a part and span."""
-        tables = {"metric": self.values, "estimate": self.estimate}
-        there = {name: table.flatten().tolist() for name, table in tables.items() if table is not None}
-        columns = ["clean_token", "corrupt_token", *there, "recovery"]
+        """One row a part and span: means over pairs, and the interval of the recovery."""
+        means = {name: held.mean(dim=0) for name, held in self._held.items()}
+        numbers = {**means, "recovery": self.recovery, "low": self.interval.low, "high": self.interval.high}
         keys = [(part, span.said) for part in self.parts for span in self.spans]
         words = [(span.clean, span.corrupt) for _ in self.parts for span in self.spans]
-        numbers = zip(*there.values(), self.recovery.flatten().tolist(), strict=True)
-        rows = [(*pair, *found) for pair, found in zip(words, numbers, strict=True)]
-        return framed(("part", "tokens"), keys, columns, rows)
+        cells = zip(*(one.flatten().tolist() for one in numbers.values()), strict=True)
+        rows = [(*pair, *cell) for pair, cell in zip(words, cells, strict=True)]
+        return framed(("part", "tokens"), keys, ["clean_token", "corrupt_token", *numbers], rows)
+
+    def each(self) -> pd.DataFrame:
+        """One row a pair, part and span. `of_clean` and `of_corrupt` are the metric without a patch."""
+        contrast, shape = self.contrast, self.recoveries.shape
+        ends = {name: getattr(contrast, name)[:, None, None].expand(shape) for name in ("of_clean", "of_corrupt")}
+        numbers = {**ends, **self._held, "recovery": self.recoveries}
+        keys = [(pair, part, span.said) for pair in range(shape[0]) for part in self.parts for span in self.spans]
+        words = [(contrast.clean[pair], contrast.corrupt[pair]) for pair, _, _ in keys]
+        cells = zip(*(one.flatten().tolist() for one in numbers.values()), strict=True)
+        rows = [(*pair, *cell) for pair, cell in zip(words, cells, strict=True)]
+        return framed(("pair", "part", "tokens"), keys, ["clean", "corrupt", *numbers], rows)
 
     def plot(self, measure: str = "recovery", ax: Axes | None = None) -> Plot:
-        """Parts by positions; heads patched at one span are drawn as layers by heads. An estimate is of the metric."""
-        from ..view.plots import grid
+        """Parts by positions; heads patched at one span are drawn as layers by heads. An estimate is of the metric.
 
+        Other parts patched at one span in several pairs are drawn with their intervals.
+        """
         if measure not in MEASURES:
             raise InputError(f"A patch grid has no {measure!r}.", f"There are: {', '.join(MEASURES)}.")
         label = self._label if measure == "recovery" else self.contrast.label
-        values = self.recovery if measure == "recovery" else self._held(measure)
-        rows, columns, table, across = _arranged(self.parts, [span.name for span in self.spans], values)
-        drawn = grid(rows, columns, table, label, across=across, ax=ax)
-        words = f"{label}, {len(self.parts)} parts by {len(self.spans)} spans of {self.contrast.corrupt!r}"
+        samples = self.recoveries if measure == "recovery" else self._asked(measure)
+        names = [span.name if len(self.contrast) == 1 else _head(span) for span in self.spans]
+        said = ", ".join(filter(None, (label, self.contrast.counted)))
+        drawn = patch_plot(self.parts, names, self._interval(samples), said, signed=measure == "recovery", ax=ax)
+        words = f"{said}, {len(self.parts)} parts by {len(self.spans)} spans of {self.contrast.corrupt[0]!r}"
         return Plot(drawn, words, self.frame)
 
     def picture(self) -> Table:
@@ -130,10 +129,11 @@ class PatchGrid(Drawn):
         recovery = self.recovery
         rows, columns = _largest(recovery.abs().amax(1), ROWS), _largest(recovery.abs().amax(0), COLUMNS)
         single = len(self.spans) == 1
-        cells = [[round(float(recovery[row, at]), DIGITS) for row in rows] for at in columns]
-        heads = [_head(self.spans[at]) for at in columns]
-        shown = [Column(head, cell, bar=single, top=1.0) for head, cell in zip(heads, cells, strict=True)]
-        return Table([self.parts[row] for row in rows], shown, title=self.contrast.clean, caption=self._caption())
+        shown = [Column(_head(self.spans[at]), _rounded(recovery[rows, at]), bar=single, top=1.0) for at in columns]
+        if single and len(self.contrast) > 1:
+            shown.append(Column("95 % from", _rounded(self.interval.low[rows, 0])))
+            shown.append(Column("to", _rounded(self.interval.high[rows, 0])))
+        return Table([self.parts[row] for row in rows], shown, title=self.contrast.clean[0], caption=self._caption())
 
     @property
     def _label(self) -> str:
@@ -142,39 +142,49 @@ class PatchGrid(Drawn):
 
     def _caption(self) -> str:
         one = self.contrast
-        more = [f"instead of {shorten(one.corrupt, 40)!r}", f"{self._label}: 0 corrupt, 1 clean"]
-        more.append(f"{one.label}: {number(one.of_clean)} clean, {number(one.of_corrupt)} corrupt")
-        if self.values is not None and self.estimate is not None:
-            more.append(f"estimate r = {self.correlation:.3f}")
+        high, low = (number(float(values.mean())) for values in (one.of_clean, one.of_corrupt))
+        more = [f"instead of {shorten(one.corrupt[0], 40)!r}", one.counted, f"{self._label}: 0 corrupt, 1 clean"]
+        more.append(f"{one.label}: {high} clean, {low} corrupt")
+        if len(self._held) > 1:
+            ends = "–".join(f"{end:.3f}" for end in self.correlation_interval if isfinite(end))
+            more.append(f"estimate r = {self.correlation:.3f}" + (f" (95 % {ends})" if ends else ""))
         if len(self.parts) > ROWS or len(self.spans) > COLUMNS:
             more.append("where it is largest; all in .frame()")
-        return " · ".join(more)
+        return " · ".join(filter(None, more))
 
-    def _held(self, measure: str) -> Tensor:
-        held = self.values if measure == "metric" else self.estimate
-        if held is None:
+    @property
+    def _held(self) -> dict[str, Tensor]:
+        both = {"metric": self.values, "estimate": self.estimate}
+        return {name: table for name, table in both.items() if table is not None}
+
+    @property
+    def _first(self) -> Tensor:
+        return next(iter(self._held.values()))
+
+    @property
+    def _both(self) -> tuple[Tensor, Tensor]:
+        """Recoveries, (pairs, cells) each."""
+        first, second = (self.contrast.recovery(self._asked(name)).flatten(1) for name in ("metric", "estimate"))
+        return first, second
+
+    def _asked(self, measure: str) -> Tensor:
+        if measure not in self._held:
             raise InputError(f"The {measure} was not asked for.", "Patch again: --method both.")
-        return held
+        return self._held[measure]
+
+    def _interval(self, samples: Tensor) -> Interval:
+        found = vars(bootstrap(samples.flatten(1), seed=self.seed)).values()
+        return Interval(*(one.reshape(samples.shape[1:]) for one in found))
 
 
 def _head(span: Span) -> str:
     return f"{span.said} {shorten(span.clean, WORD)!r}" if span.clean else span.said
 
 
+def _rounded(numbers: Tensor) -> list[float]:
+    return [round(number, DIGITS) for number in numbers.tolist()]
+
+
 def _largest(amounts: Tensor, most: int) -> list[int]:
     """Where the largest are, in their own order."""
     return sorted(amounts.argsort(descending=True, stable=True)[:most].tolist())
-
-
-def _arranged(
-    parts: Sequence[str], names: Sequence[str], values: Tensor
-) -> tuple[list[str], list[str], list[list[float]], str]:
-    """Rows, columns, a table and what the columns are: heads of several layers stand side by side."""
-    owners = [part.rpartition(".head_")[0] for part in parts]
-    wholes = list(dict.fromkeys(owners))
-    count = len(parts) // len(wholes)
-    square = all(owners) and len(names) == 1 and count > 1
-    if not square or owners != [whole for whole in wholes for _ in range(count)]:
-        return list(parts), list(names), values.tolist(), "tokens patched"
-    heads = [part.rpartition("_")[2] for part in parts[:count]]
-    return wholes, heads, values.reshape(len(wholes), count).tolist(), f"head, patched at {names[0]}"

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isclose
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ..core.batch import Batch, Prompt
-from ..core.parts import ENCODER, parse
 from ..core.tokens import Tokens
 from ..errors import InputError
 from ..inject.patch import Patch
@@ -23,26 +22,28 @@ from ..inject.recipe import Recipe
 from ..inject.sources import chosen_rows
 from ..registry.lift import Lifted
 from ..registry.selecting import Selector
-from .aims import aim
+from .aims import Question
+from .contrast import Span, baselines, contrasted
 from .gradients import estimated
-from .metrics import Goal, Metric, metric_of
-from .patch_grid import Contrast, PatchGrid, Span
-from .prompt import Words, read_ids, said
-from .prompts import single_prompt
-from .states import states
+from .metrics import Metric
+from .pairs import Pair, each_pair, pairs_of, spans_of
+from .patch_grid import PatchGrid
+from .prompt import Words
+from .states import States, states
 from .variants import measured, unedited
 
 METHODS = ("exact", "attribution", "both")
-ALIKE = 1e-6  # of the larger baseline: a smaller difference is rounding in single precision
+Table = Float[Tensor, "parts spans"]
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
-    """Two prompts of as many tokens, each with what it was said as."""
+class Patched:
+    """One pair: its metric, that of the clean and the corrupt run, and of every cell as measured and as estimated."""
 
-    clean: Batch
-    corrupt: Batch
-    texts: tuple[str, str]
+    metric: Metric
+    ends: tuple[float, float]
+    exact: Table | None
+    estimate: Table | None
 
 
 def patching(
@@ -54,84 +55,77 @@ def patching(
     *,
     tokens: str = "each",
     metric: Any = "logit_difference",
-    target: str | int | None = None,
-    foil: str | int | None = None,
+    target: Any = None,
+    foil: Any = None,
     method: str = "exact",
+    seed: int = 0,
 ) -> PatchGrid:
     """Every part at every token, one run each: as rows of a batch over the blocks that no patch of theirs changes.
 
-    `tokens` is `each`, or which are patched together. Target and foil are what the clean and the corrupt run make
-    likeliest unless given. The recipe is in force in both runs, before the patches. `method` attribution estimates all
-    cells from one backward pass, both does both. InputError for prompts of unlike length, and for two runs that the
-    metric does not tell apart.
+    One pair of prompts or several: each clean one stands against the corrupt one at its place. `tokens` is `each`, or
+    which are patched together. Target and foil, one for all pairs or one for each, are what the clean and the corrupt
+    run make likeliest unless given. The recipe is in force in both runs, before the patches. `method` attribution
+    estimates all cells from one backward pass, both does both. `seed` is for the intervals. InputError for prompts of
+    unlike length, and for two runs that the metric does not tell apart.
     """
     if method not in METHODS:
         raise InputError(f"There is no method {method!r} of patching.", f"There are: {', '.join(METHODS)}.")
-    words, spec = Words(lifted.tokenizer), lifted.spec
-    pair, names = paired(lifted, clean, corrupt, words), spec.usable(parts)
-    spans = spans_of(pair, names, tokens, words)
-    found = states(lifted, pair.clean, recipe.taps(spec), names)
-    edits = [patch_at(name, rows, span.said) for name, rows in found.rows.items() for span in spans]
-    before = unedited(lifted, pair.corrupt, recipe, edits if method != "attribution" else [])
-    asked = metric_between(metric, words, found.logits, before, target, foil)
-    contrast = contrasted(asked, pair, found.logits, before)
-    shape = (len(names), len(spans))
-    exact = None if method == "attribution" else measured(lifted, pair.corrupt, recipe, edits, asked).reshape(shape)
-    estimate = None if method == "exact" else estimated(lifted, pair.corrupt, recipe, found.rows, spans, asked)
-    return PatchGrid(spec.model_id, contrast, tuple(names), spans, exact, estimate)
+    pairs, names = pairs_of(lifted, clean, corrupt), lifted.spec.usable(parts)
+    spans = spans_of(pairs, names, tokens, Words(lifted.tokenizer))
+    question = Question(metric, target, foil)
+    question.demand_one_each(len(pairs))
+    cells = _Cells(lifted, recipe, names, spans, question, method)
+    done = each_pair(pairs, cells.of)
+    texts, metrics = [pair.texts for pair in pairs], [one.metric for one in done]
+    contrast = contrasted(texts, question.label(metrics, "clean"), [one.ends for one in done])
+    tables = (_stacked([one.exact for one in done]), _stacked([one.estimate for one in done]))
+    return PatchGrid(lifted.spec.model_id, contrast, tuple(names), spans, *tables, seed=seed)
 
 
-def paired(lifted: Lifted, clean: Prompt, corrupt: Prompt, words: Words) -> Pair:
-    """InputError for prompts of unlike length: their tokens have no places in common."""
-    first, second = single_prompt(clean, lifted, "clean"), single_prompt(corrupt, lifted, "corrupt")
-    for ids in ("input_ids", "decoder_input_ids"):
-        lengths = [len(one[0]) for batch in (first, second) if (one := getattr(batch, ids)) is not None]
-        if len(set(lengths)) > 1:
-            raise InputError(
-                f"The clean prompt has {lengths[0]} tokens, the corrupt one {lengths[1]}.",
-                "Patching goes token by token: change words for others of as many tokens.",
-            )
-    return Pair(first, second, (said(clean, first, words), said(corrupt, second, words)))
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """What is asked of every pair."""
 
+    lifted: Lifted
+    recipe: Recipe
+    names: Sequence[str]
+    spans: Sequence[Span]
+    question: Question
+    method: str
 
-def contrasted(metric: Metric, pair: Pair, clean: Tensor, corrupt: Tensor) -> Contrast:
-    """InputError where the metric says the same of both runs: nothing is lost that could come back."""
-    high, low = (float(metric(logits[None])[0]) for logits in (clean, corrupt))
-    if isclose(high, low, rel_tol=ALIKE):
-        raise InputError(
-            f"{metric.label} is {high:.4g} under both prompts: there is nothing to bring back.",
-            "Take prompts with different answers, or another metric, target or foil.",
-        )
-    return Contrast(*pair.texts, metric.label, high, low)
+    def of(self, place: int, pair: Pair) -> Patched:
+        clean, edits = self._states(pair.clean), list[Patch]()
+        if self.method != "attribution":
+            edits = [patch_at(name, clean.rows[name], span.said) for name in self.names for span in self.spans]
+        before = unedited(self.lifted, pair.corrupt, self.recipe, edits)
+        metric = self.question.between(place, clean.logits, before, Words(self.lifted.tokenizer))
+        ends = baselines(metric, clean.logits, before)
+        exact = self._exact(pair.corrupt, edits, metric, ends[1]) if edits else None
+        if self.method == "exact":
+            return Patched(metric, ends, exact, None)
+        rough = estimated(self.lifted, pair.corrupt, self.recipe, clean.rows, self.spans, metric)
+        return Patched(metric, ends, exact, rough)
 
+    def _exact(self, corrupt: Batch, edits: Sequence[Patch], metric: Metric, before: float) -> Table:
+        """Where both runs hold the same bits a patch changes nothing, and is not run."""
+        held, found = self._states(corrupt), torch.full((len(edits),), before, dtype=torch.float64)
+        places = [
+            place
+            for place, edit in enumerate(edits)
+            if not torch.equal(chosen_rows(held.rows[edit.at], edit.tokens), edit.source)
+        ]
+        changing = [edits[place] for place in places]
+        found[places] = measured(self.lifted, corrupt, self.recipe, changing, metric)
+        return found.reshape(len(self.names), len(self.spans))
 
-def metric_between(
-    asked: Any, words: Words, clean: Tensor, corrupt: Tensor, target: str | int | None, foil: str | int | None
-) -> Metric:
-    goal = Goal(aim(target, clean, words), aim(foil, corrupt, words), clean)
-    return metric_of(asked, goal, *words.of([goal.target, goal.foil]))
-
-
-def spans_of(pair: Pair, names: Sequence[str], tokens: str, words: Words) -> tuple[Span, ...]:
-    clean, corrupt = (words.of(_ids(batch, names).tolist()) for batch in (pair.clean, pair.corrupt))
-    if tokens == "each":
-        return tuple(Span(str(at), *both) for at, both in enumerate(zip(clean, corrupt, strict=True)))
-    span = "prompt" if tokens == "all" else tokens
-    touched = chosen_rows(torch.arange(len(clean))[:, None], Tokens(span))[:, 0].tolist()
-    if len(touched) > 1:
-        return (Span(span),)
-    return (Span(span, clean[touched[0]], corrupt[touched[0]]),)
-
-
-def _ids(batch: Batch, names: Sequence[str]) -> Tensor:
-    """Those that the parts' stack reads. InputError for parts of both stacks: one's tokens are not the other's."""
-    stacks = {address.stack for name in names if (address := parse(name)) is not None}
-    if len(stacks) > 1:
-        raise InputError(
-            "Parts of the encoder and of the decoder read different tokens.", "Patch one of them at a time."
-        )
-    return batch.input_ids[0] if stacks == {ENCODER} else read_ids(batch)
+    def _states(self, batch: Batch) -> States:
+        return states(self.lifted, batch, self.recipe.taps(self.lifted.spec), self.names)
 
 
 def patch_at(name: str, rows: Tensor, span: str) -> Patch:
     return Patch(name, rows, span, tokens=Tokens(span))
+
+
+def _stacked(tables: Sequence[Table | None]) -> Float[Tensor, "pairs parts spans"] | None:
+    there = [table for table in tables if table is not None]
+    return torch.stack(there) if there else None

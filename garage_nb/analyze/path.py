@@ -8,13 +8,15 @@ for the receiver. Straight to the output, the first step is the answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from ..core.batch import Prompt
+from ..core.batch import Batch, Prompt
 from ..core.parts import ENCODER, parse
 from ..errors import InputError, UnsupportedModelError
 from ..inject.patch import Patch
@@ -22,10 +24,14 @@ from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
 from ..registry.selecting import Selector
 from ..registry.specs import ModelSpec
+from .aims import Question
+from .contrast import Span, baselines, contrasted
+from .metrics import Metric
+from .pairs import Pair, each_pair, pairs_of, spans_of
 from .patch_grid import PatchGrid
-from .patching import contrasted, metric_between, paired, patch_at, spans_of
+from .patching import patch_at
 from .prompt import Words
-from .states import states
+from .states import States, states
 
 OUTPUT = "output"
 HALVES = ("attention", "cross_attention", "ffn")
@@ -42,36 +48,82 @@ def path(
     *,
     tokens: str = "all",
     metric: Any = "logit_difference",
-    target: str | int | None = None,
-    foil: str | int | None = None,
+    target: Any = None,
+    foil: Any = None,
+    seed: int = 0,
 ) -> PatchGrid:
     """Every sender at the tokens named, one pass each. 0 where no path leads: a receiver that runs before the sender.
 
-    Arguments and errors as of `patching`. InputError for a receiver that is no attention, ffn, head or neurons;
-    UnsupportedModelError where blocks add more to the stream than their attention and ffn.
+    Arguments and errors as of `patching`. InputError for a receiver that is no attention, ffn, head or neurons, and for
+    senders of an encoder; UnsupportedModelError where blocks add more to the stream than their attention and ffn.
     """
-    words, spec = Words(lifted.tokenizer), lifted.spec
-    pair, names = paired(lifted, clean, corrupt, words), spec.usable(senders)
+    spec = lifted.spec
+    pairs, names = pairs_of(lifted, clean, corrupt), _senders(spec, senders)
     heard = receiver if receiver == OUTPUT else _receiver(spec, receiver, names)
-    spans = spans_of(pair, names, tokens, words)
-    taps, halves = recipe.taps(spec), _halves(spec)
-    sent = states(lifted, pair.clean, taps, names)
-    _demand_sums(spec, states(lifted, pair.corrupt, [], [*halves, *_stream(spec)]).rows, halves)
-    held = states(lifted, pair.corrupt, recipe.taps(spec), halves)
-    asked = metric_between(metric, words, sent.logits, held.logits, target, foil)
-    contrast = contrasted(asked, pair, sent.logits, held.logits)
+    spans = spans_of(pairs, names, tokens, Words(lifted.tokenizer))
+    question = Question(metric, target, foil)
+    question.demand_one_each(len(pairs))
+    done = each_pair(pairs, _Paths(lifted, recipe, names, heard, spans, question).of)
+    texts, metrics = [pair.texts for pair in pairs], [one.metric for one in done]
+    contrast = contrasted(texts, question.label(metrics, "clean"), [one.ends for one in done])
+    values = torch.stack([one.values for one in done])
+    return PatchGrid(spec.model_id, contrast, tuple(names), spans, values, receiver=heard, seed=seed)
 
-    def answer(name: str, span: str) -> float:
-        frozen = [Patch(half, held.rows[half]) for half in halves if half not in (_whole(name), _whole(heard))]
-        first = Recipe((*recipe.edits, *frozen, patch_at(name, sent.rows[name], span)))
-        found = states(lifted, pair.corrupt, first.taps(spec), [] if heard == OUTPUT else [heard])
-        if heard != OUTPUT:
-            second = Recipe((*recipe.edits, Patch(heard, found.rows[heard])))
-            found = states(lifted, pair.corrupt, second.taps(spec), [])
-        return float(asked(found.logits[None])[0])
 
-    values = torch.tensor([[answer(name, span.said) for span in spans] for name in names], dtype=torch.float64)
-    return PatchGrid(spec.model_id, contrast, tuple(names), spans, values, receiver=heard)
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """One pair: its metric, that of the clean and the corrupt run, and of every path."""
+
+    metric: Metric
+    ends: tuple[float, float]
+    values: Float[Tensor, "senders spans"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Paths:
+    """What is asked of every pair."""
+
+    lifted: Lifted
+    recipe: Recipe
+    senders: Sequence[str]
+    heard: str
+    spans: Sequence[Span]
+    question: Question
+
+    def of(self, place: int, pair: Pair) -> _Told:
+        halves = _halves(self.lifted.spec)
+        bare = states(self.lifted, pair.corrupt, [], [*halves, *_stream(self.lifted.spec)])
+        _demand_sums(self.lifted.spec, bare.rows, halves)
+        sent, held = self._run(pair.clean, self.recipe, self.senders), self._run(pair.corrupt, self.recipe, halves)
+        metric = self.question.between(place, sent.logits, held.logits, Words(self.lifted.tokenizer))
+        ends = baselines(metric, sent.logits, held.logits)
+        patches = [[patch_at(name, sent.rows[name], span.said) for span in self.spans] for name in self.senders]
+        values = [[float(metric(self._answer(pair, held, patch)[None])[0]) for patch in row] for row in patches]
+        return _Told(metric, ends, torch.tensor(values, dtype=torch.float64))
+
+    def _answer(self, pair: Pair, held: States, patch: Patch) -> Float[Tensor, " vocab"]:
+        free = (_whole(patch.at), _whole(self.heard))
+        frozen = [Patch(half, rows) for half, rows in held.rows.items() if half not in free]
+        wanted = [] if self.heard == OUTPUT else [self.heard]
+        found = self._run(pair.corrupt, Recipe((*self.recipe.edits, *frozen, patch)), wanted)
+        if not wanted:
+            return found.logits
+        heard = Patch(self.heard, found.rows[self.heard])
+        return self._run(pair.corrupt, Recipe((*self.recipe.edits, heard)), []).logits
+
+    def _run(self, batch: Batch, recipe: Recipe, names: Sequence[str]) -> States:
+        return states(self.lifted, batch, recipe.taps(self.lifted.spec), names)
+
+
+def _senders(spec: ModelSpec, asked: Selector) -> list[str]:
+    names = spec.usable(asked)
+    encoders = [name for name in names if (one := parse(name)) is not None and one.stack == ENCODER]
+    if encoders:
+        raise InputError(
+            f"{encoders[0]} is the encoder's: nothing goes straight from it to the answer.",
+            "Name senders of the decoder, or use patching.",
+        )
+    return names
 
 
 def _receiver(spec: ModelSpec, asked: str, senders: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 
+from ..core import room
 from ..core.batch import Batch
 from ..core.parts import ENCODER, parse
 from ..core.run import read
@@ -86,12 +87,8 @@ def demand_room(spec: ModelSpec, batch: Batch, parts: Sequence[str]) -> None:
     longest = max(keys, queries)
     heads = sum(spec.parts[name].num_heads or spec.num_heads for name in parts)
     need = heads * longest * longest * 4
-    if need > BUDGET:
-        raise InputError(
-            f"The patterns of {heads:,} heads over {longest:,} tokens take {need / 2**30:.1f} GiB,"
-            f" more than {BUDGET / 2**30:.1f}.",
-            "Name fewer layers (attention_3), or give a shorter prompt.",
-        )
+    what = f"The patterns of {heads:,} heads over {longest:,} tokens"
+    room.demand_room(what, need, BUDGET, "Name fewer layers (attention_3), or give a shorter prompt.")
 
 
 def _reader(found: dict[str, Tensor], name: str, of: Callable[[Weights], Tensor]) -> Callable[[Tensor], None]:

@@ -77,8 +77,7 @@ class Similarity(Drawn):
 
         values, label = self._of(measure), LABELS[measure]
         across = "" if self.model_id == self.other_id else self.other_id
-        top = 1.0 if min(min(row) for row in values) >= 0 else None
-        drawn = grid(self.rows, self.columns, values, label, across=across, top=top, ax=ax)
+        drawn = grid(self.rows, self.columns, values, label, across=across, top=1.0, ax=ax)
         return Plot(drawn, f"{label} of {len(self.rows)} by {len(self.columns)} places, {self.subject}", self.frame)
 
     def picture(self) -> Table:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..core import room
 from ..core.batch import Batch
 from ..core.run import logits
 from ..core.sites import Read, Site, Tap
 from ..errors import InputError
 from ..inject.place import place_of
 from ..registry.lift import Lifted
+from ..registry.room import numbers_a_token
 
-BUDGET = 1 << 30  # bytes of hidden states that are there at once
+BUDGET = room.KEPT
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +50,11 @@ def read_into(found: dict[Site, Tensor], site: Site) -> Read:
 
 
 def demand_room(lifted: Lifted, tokens: int, names: Sequence[str]) -> None:
+    """InputError for so many tokens at all these places at once."""
     size = next(lifted.model.parameters()).element_size()
-    widths = [place_of(lifted.spec, name).width or lifted.spec.hidden_dim for name in names]
-    need = tokens * size * sum(widths)
-    if need > BUDGET:
-        raise InputError(
-            f"{len(names):,} places of {tokens:,} tokens take {need / 2**30:.1f} GiB, more than {BUDGET / 2**30:.0f}.",
-            "Name fewer parts, or give shorter or fewer prompts.",
-        )
+    need = tokens * size * sum(numbers_a_token(lifted.spec, name, tokens) for name in names)
+    what = f"{len(names):,} places of {tokens:,} tokens"
+    room.demand_room(what, need, BUDGET, "Name fewer parts, or give shorter or fewer prompts.")
 
 
 def _rows(name: str, hidden: Tensor) -> Tensor:

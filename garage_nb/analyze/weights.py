@@ -97,7 +97,7 @@ class Weights(Drawn):
             return Plot(drawn, f"singular values of {len(series)} matrices of {part}", self.frame)
         if measure not in MEASURES:
             raise InputError(f"There is no measure {measure!r} of weights.", f"There are: {', '.join(MEASURES)}.")
-        names = [str(one) for one in self.matrices or self.weights]
+        names = [str(one).removesuffix(".weight") for one in self.matrices or self.weights]
         values = [getattr(one.spectrum, measure) for one in self.matrices or self.weights]
         label = LABELS[measure].format(tau=self.tau)
         drawn = line(names, values, label=label, across="weight", ax=ax)

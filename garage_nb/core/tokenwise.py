@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .sites import Site, tokens_first
-from .stats import NAMES, TINY, wide
+from .stats import NAMES, TAU, TINY, wide
 
 TOKENWISE = tuple(name for name in NAMES if name != "effective_dimension")  # that needs more than one token
 STORED = tuple(name for name in TOKENWISE if name != "sparsity")  # which comes from the counts
@@ -62,11 +62,19 @@ def reduce_each(rows: Float[Tensor, "tokens dim"], edges: Sequence[float]) -> Fl
     return torch.cat([statistics, tokens.counts(edges)], dim=1)
 
 
+def statistics_each(
+    rows: Float[Tensor, "tokens dim"], names: Sequence[str] = TOKENWISE, tau: float = TAU
+) -> Float[Tensor, "tokens statistics"]:
+    """A token's statistics in the order of `names`, on the device of `rows`, which is not waited for."""
+    tokens = _Tokens(rows, tau)
+    return torch.stack([getattr(tokens, name) for name in names], dim=1)
+
+
 class _Tokens:
     """Every property is (tokens,); their definitions are those of `stats.Reduction`."""
 
-    def __init__(self, rows: Float[Tensor, "tokens dim"]) -> None:
-        self.x = rows.detach().to(wide(rows.device))
+    def __init__(self, rows: Float[Tensor, "tokens dim"], tau: float = TAU) -> None:
+        self.x, self.tau = rows.detach().to(wide(rows.device)), tau
 
     @cached_property
     def min(self) -> Tensor:
@@ -103,6 +111,11 @@ class _Tokens:
         lengths = self.norm.clamp_min(torch.finfo(self.x.dtype).tiny)[:, None]
         share = (self.x / lengths).float().square()
         return -share.clamp_min(TINY).log_().mul_(share).sum(dim=1, dtype=self.x.dtype)
+
+    @property
+    def sparsity(self) -> Tensor:
+        near = self.tau * self.std[:, None]
+        return (self.x.abs() <= near).to(self.x.dtype).mean(dim=1)
 
     @property
     def exact_zeros(self) -> Tensor:

@@ -25,24 +25,28 @@ class Causal(Session):
         layers: Layers = "layer_*",
         tokens: str = "each",
         metric: Any = "logit_difference",
-        target: str | None = None,
-        foil: str | None = None,
+        target: Any = None,
+        foil: Any = None,
         method: Literal["exact", "attribution", "both"] = "exact",
+        seed: int = 0,
     ) -> PatchGrid:
         """Show at which places the state of one prompt, put into the run of another, brings its answer back.
 
         Args:
-            clean: the prompt whose answer is to come back
-            corrupt: another of as many tokens, with another answer
+            clean: the prompt whose answer is to come back, or @texts
+            corrupt: another of as many tokens, with another answer; as many as there are clean ones
             layers: which places: layer_*, attention_*,ffn_*, attention_*.head_*, layer_0.before
             tokens: each for one after the other; or which together: all, -1, 2:6
             metric: logit_difference, probability, log_probability, rank, divergence (KL from the clean run), or
                 @function from logits (rows, vocab) to one number a row
-            target: the token that is followed; the clean run's likeliest when left out
-            foil: the token it is held against; the corrupt run's likeliest when left out
+            target: the token that is followed, or @tokens, one a pair; the clean run's likeliest when left out
+            foil: the token it is held against, likewise; the corrupt run's likeliest when left out
             method: exact runs every place, attribution estimates all from one backward pass, both compares the two
+            seed: for the intervals over pairs
         """
-        asked = {"tokens": tokens, "metric": metric, "target": target, "foil": foil, "method": method}
+        asked = {
+            "tokens": tokens, "metric": metric, "target": target, "foil": foil, "method": method, "seed": seed
+        }  # fmt: skip
         return patching(self.lifted, clean, corrupt, self.edits, layers, **asked)
 
     @verb()
@@ -85,22 +89,24 @@ class Causal(Session):
         receiver: str = "output",
         tokens: str = "all",
         metric: Any = "logit_difference",
-        target: str | None = None,
-        foil: str | None = None,
+        target: Any = None,
+        foil: Any = None,
+        seed: int = 0,
     ) -> PatchGrid:
         """Show what goes straight from one place to another, with all that lies between them held still.
 
         Args:
-            clean: the prompt whose answer is to come back
-            corrupt: another of as many tokens, with another answer
+            clean: as for patching
+            corrupt: as for patching
             senders: which places, each for itself: attention_*, ffn_0, attention_*.head_*
             receiver: an attention, an ffn or a head that runs after them, or output
             tokens: at which the senders are the clean run's, as for patching
             metric: as for patching
-            target: the token that is followed; the clean run's likeliest when left out
-            foil: the token it is held against; the corrupt run's likeliest when left out
+            target: as for patching
+            foil: as for patching
+            seed: for the intervals over pairs
         """
-        asked = {"tokens": tokens, "metric": metric, "target": target, "foil": foil}
+        asked = {"tokens": tokens, "metric": metric, "target": target, "foil": foil, "seed": seed}
         return path(self.lifted, clean, corrupt, self.edits, senders, receiver, **asked)
 
     @verb()

@@ -20,6 +20,7 @@ from ..inject.mask import Mask
 from ..inject.patch import Patch
 from ..inject.recipe import Recipe
 from ..inject.router import RouterBias
+from ..inject.threshold import Threshold
 from ..verbs import verb, verbs_of
 from .session import Layers, Session
 
@@ -121,6 +122,17 @@ class Editing(Session):
             tokens: which are touched, as for scale
         """
         return self._each(part, lambda name: Mask(name, keep, drop, tokens=Tokens(str(tokens))))
+
+    @verb(session=True)
+    def threshold(self, part: Layers, level: float, *, tokens: str = "all") -> InForce:
+        """Set small entries of what leaves a part to 0; `thresholds` measures what that costs.
+
+        Args:
+            part: one or several, as for scale; ffn_*.neurons
+            level: entries with |x| no larger become 0
+            tokens: which are touched, as for scale
+        """
+        return self._each(part, lambda name: Threshold(name, level, tokens=Tokens(str(tokens))))
 
     @verb(session=True)
     def bias(self, part: Layers, amount: Any, *, expert: str | None = None, tokens: str = "all") -> InForce:

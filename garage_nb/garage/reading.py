@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from ..analyze.attention import Attention, attention
 from ..analyze.lens import Lens, lens
@@ -58,7 +59,15 @@ class Reading(Session):
         return attention(self.lifted, prompt, self.edits.taps(self.spec), layers)
 
     @verb()
-    def lens(self, prompt: Prompt, *, layers: Layers = "layer_*", top: int = 5, target: str | None = None) -> Lens:
+    def lens(
+        self,
+        prompt: Prompt,
+        *,
+        layers: Layers = "layer_*",
+        top: int = 5,
+        target: str | None = None,
+        tuned: Any = None,
+    ) -> Lens:
         """Show what the model would say if it stopped after each layer.
 
         Args:
@@ -66,8 +75,10 @@ class Reading(Session):
             layers: which: layer_*, 0,-1, layer_0.before, layer_3.mid
             top: how many of the likeliest tokens are kept at each place
             target: a token to follow through the layers; the model's own answer when left out
+            tuned: @texts to fit each layer's map to the last on, or the .translators of a lens; none when left out
         """
-        return lens(self.lifted, prompt, self.edits.taps(self.spec), layers, top=top, target=target)
+        edits = self.edits.taps(self.spec)
+        return lens(self.lifted, prompt, edits, layers, top=top, target=target, tuned=tuned)
 
     @verb()
     def plot(

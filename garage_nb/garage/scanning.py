@@ -8,19 +8,56 @@ from ..analyze.attribution import Attribution, attribution
 from ..analyze.heads import Heads, heads
 from ..analyze.neurons import Neurons, neurons
 from ..analyze.resemblance import Resemblance, resemblance
+from ..analyze.scan import Scan, scan
+from ..analyze.scan_rules import Limits
 from ..analyze.similarity import Similarity, similarity
+from ..analyze.threshold_curves import ThresholdCurves
+from ..analyze.thresholds import thresholds
 from ..analyze.weights import Weights, weights
 from ..core.batch import Prompt
+from ..core.numbers import Numbers, numbers
 from ..errors import InputError
 from ..showroom import corpus
 from ..showroom.domains import DOMAINS
 from ..verbs import verb
 from .session import Layers, Session
 
-SHOWROOM_TEXTS = 25  # of each domain
+SHOWROOM_TEXTS, THINNED_TEXTS = 25, 8  # of each domain; the second to run some thirty times each
 
 
 class Scanning(Session):
+    @verb()
+    def scan(
+        self,
+        prompts: Any = None,
+        *,
+        layers: Layers | None = None,
+        other: Any = None,
+        tau: float | None = None,
+        outlier: float = 6.0,
+        firing: float = 1.0,
+        rare: float = 0.01,
+        sink: float = 0.4,
+        growth: float = 4.0,
+    ) -> Scan:
+        """Show layer by layer what passes the model, and flag what is out of the ordinary.
+
+        Args:
+            prompts: a text, @texts, or @domains, a dict from name to texts; the showroom's own texts when left out
+            layers: which places: layer_*, ffn_*.neurons, 0,-1; all of every layer when left out
+            other: a second model, as load takes it, that reads the same prompts
+            tau: the sparsity threshold, in standard deviations of a token; 0.1 unless config says otherwise
+            outlier: from how many times the rms of the median dimension on one is flagged
+            firing: a neuron fires above so many times the root mean square of its layer at the token
+            rare: the rate that a neuron which never fires must be below, at 95 %, to be flagged as dead
+            sink: share of attention to the first token from which a head is flagged
+            growth: how many times the norm grows from one place of the stream to the next to be flagged
+        """
+        texts = [text for each in _showroom_texts().values() for text in each] if prompts is None else prompts
+        near = self.settings.tau if tau is None else tau
+        limits = Limits(outlier=outlier, firing=firing, rare=rare, sink=sink, growth=growth)
+        return scan(self.lifted, texts, self.edits.taps(self.spec), layers, other=other, tau=near, limits=limits)
+
     @verb()
     def attribution(
         self,
@@ -108,6 +145,35 @@ class Scanning(Session):
         return resemblance(self.lifted, prompt, against, edits, layers)
 
     @verb()
+    def thresholds(
+        self,
+        prompts: Any = None,
+        *,
+        layers: Layers = "ffn_*.neurons",
+        shares: Numbers = "0:0.9:0.1",
+        calibration: Any = None,
+        by: Literal["together", "each"] = "together",
+        control: Literal["all", "random", "contextual", "none"] = "all",
+        seed: int = 0,
+    ) -> ThresholdCurves:
+        """Show how the loss rises as small activations are zeroed, more and more of them, beside controls.
+
+        Args:
+            prompts: @texts to try it on; the showroom's held-out ones when left out
+            layers: which places, each with a level of its own: ffn_*.neurons, attention_*, ffn_3.neurons
+            shares: of the activations, to be zeroed: 0,0.5 or start:stop:step, from 0 up to below 1
+            calibration: other @texts that the levels are read off; every other prompt when left out
+            by: all places together, or each for itself
+            control: random zeroes as many by chance, contextual the smallest of each token; all, or none
+            seed: for chance, and for the interval
+        """
+        alone = prompts is None and calibration is None
+        told = _showroom_texts("train", THINNED_TEXTS) if alone else calibration
+        texts = _showroom_texts("test", THINNED_TEXTS) if prompts is None else prompts
+        asked: dict[str, Any] = {"calibration": told, "by": by, "control": control, "seed": seed}
+        return thresholds(self.lifted, texts, self.edits, layers, numbers(shares), **asked)
+
+    @verb()
     def weights(self, *, layers: Layers | None = None, tau: float | None = None) -> Weights:
         """Show norms, singular values, ranks and sparsity of weights as they are stored, without running the model.
 
@@ -118,6 +184,6 @@ class Scanning(Session):
         return weights(self.lifted, layers, self.settings.tau if tau is None else tau)
 
 
-def _showroom_texts() -> dict[str, list[str]]:
-    """Held-out texts of every domain."""
-    return {domain: [item.text for item in corpus.items(domain, n=SHOWROOM_TEXTS)] for domain in DOMAINS}
+def _showroom_texts(split: str = "test", count: int = SHOWROOM_TEXTS) -> dict[str, list[str]]:
+    """Texts of every domain, held out of training unless told otherwise."""
+    return {domain: [item.text for item in corpus.items(domain, split, count)] for domain in DOMAINS}

@@ -16,6 +16,7 @@ from .mask import Mask
 from .patch import Patch
 from .rounds import Debate
 from .router import RouterBias
+from .threshold import Threshold
 
 KINDS: dict[str, type[Edit]] = {
     "scale": Scale,
@@ -25,6 +26,7 @@ KINDS: dict[str, type[Edit]] = {
     "ablate": Ablate,
     "patch": Patch,
     "mask": Mask,
+    "threshold": Threshold,
     "bias": RouterBias,
     "through": Through,
     "debate": Debate,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..core.parts import Part, parse
+from ..core.parts import parse
 from ..core.places import demand_writable
 from ..core.sites import Site
-from ..registry.part_spec import PartSpec, PartType
+from ..registry.part_spec import PartType
+from ..registry.room import width_of
 from ..registry.specs import ModelSpec
-
-_OF_ANOTHER_WIDTH = {"q", "k", "v", "pattern", "choices"}
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,4 @@ def place_of(spec: ModelSpec, at: str) -> Place:
     if part.part_type is PartType.GATE and address.unit is None:
         return Place(name, replace(site, side="choice"), part.output_dim, routes=True)
     units = part.count_of(address.unit) or 0 if address.unit in ("heads", "neurons") else 0
-    return Place(name, site, _width(address, part), units)
-
-
-def _width(address: Part, part: PartSpec) -> int | None:
-    if address.unit == "neuron":
-        return 1
-    if address.unit == "neurons":
-        return part.intermediate_dim
-    if address.unit == "head":
-        return part.head_dim
-    if address.unit == "heads":
-        return None if part.num_heads is None or part.head_dim is None else part.num_heads * part.head_dim
-    return None if address.unit in _OF_ANOTHER_WIDTH else part.output_dim
+    return Place(name, site, width_of(address, part), units)

@@ -67,7 +67,9 @@ def _matching(spec: ModelSpec, text: str) -> list[str]:
     stem, _, unit = text.partition(".")
     names = _of_kind(spec, stem)
     if not names:
-        raise UnknownPartError(f"Nothing in {spec.model_id} matches {text!r}.", f"Parts start with: {_stems(spec)}.")
+        raise UnknownPartError(
+            f"Nothing in {spec.model_id} matches {text!r}.", f"Name other parts; they start with: {_stems(spec)}."
+        )
     if not unit:
         return names
     inside = [found for name in names for found in _inside(spec, name, unit)]

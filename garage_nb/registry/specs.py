@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.chain import Chain, Link
 from ..core.family import ModelFamily
-from ..core.parts import UNITS, Part, parse
+from ..core.parts import Part, parse
 from ..core.sites import Site
 from ..errors import UnavailablePartError, UnknownPartError, nearest
 from ..view.cards import Card
@@ -23,6 +23,7 @@ from .part_spec import PartSpec, PartType, Proof
 from .portrait import card_of, frame_of
 from .report import Report
 from .selecting import Selector, chosen, usable
+from .unknown import unknown
 from .where import instead, is_point, missing, site_at
 
 if TYPE_CHECKING:
@@ -76,14 +77,12 @@ class ModelSpec(Shown):
     def name(self, asked: str) -> str:
         """The catalogue name for any way of saying it; the raw path for a module that is no part of its own.
 
-        UnknownPartError names the nearest.
+        UnknownPartError names the nearest, or how many there are.
         """
         text = str(asked).strip()
         found = self.by_address(text) or self._by_path(text) or self.by_address(self._foreign(text))
         if found is None:
-            raise UnknownPartError(
-                f"{text!r} is no part of {self.model_id}.", f"Nearest: {nearest(text, self._sayable())}."
-            )
+            raise unknown(self, text)
         return found
 
     def select(self, selector: Selector) -> list[str]:
@@ -207,18 +206,3 @@ class ModelSpec(Shown):
     def _foreign(self, text: str) -> str:
         rotary = "rotary_emb" in self.parts or bool(self.extra_info.get("rope"))
         return from_transformer_lens(text, rotary=rotary) or ""
-
-    def _sayable(self) -> list[str]:
-        units = [
-            f"{name}.{unit}"
-            for name, part in self.parts.items()
-            for unit in UNITS.get(part.part_type.value, {}).values()
-            if part.count_of(unit)
-        ]
-        points = [
-            f"{name}.{point}"
-            for name, part in self.parts.items()
-            for point, where in part.extra_info.get("points", {}).items()
-            if isinstance(where, dict)
-        ]
-        return [*self.parts, *units, *points, *self.module_paths]

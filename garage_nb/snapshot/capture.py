@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ..core.batch import Batch, Prompt, prepare
+from ..core.room import KEPT, demand_room
 from ..core.run import read
 from ..core.sites import Read, Site, Tap, tokens_first
 from ..core.stats import TAU, Statistics, asked, demand_threshold, real_tokens, reduce, rows_of
 from ..errors import NotFiniteError
 from ..registry.decompose import spec_of
+from ..registry.room import bytes_of
 from .snapshots import Snapshot, Snapshots
 
 
@@ -37,14 +39,16 @@ class SnapshotCapture:
         """Name -> Snapshot for every part that `layers` selects, under the names it was asked by.
 
         Statistics are reduced on the model's device while the pass runs and cross to the host once; of `statistics`,
-        where given, only those, the others are NaN. `keep` keeps the hidden states, (batch, seq, dim) each.
-        NotFiniteError names the first part that holds NaN or infinity.
+        where given, only those, the others are NaN. `keep` keeps the hidden states, (batch, seq, dim) each; InputError
+        where they would take more than KEPT bytes, told before the model runs. NotFiniteError names the first part that
+        holds NaN or infinity.
         """
         demand_threshold(tau)
         names, wanted = asked(statistics), self._labelled(layers)
         batch = prepare(prompt, self.model, self.tokenizer)
         tokens = _Tokens(batch)
         sites = {label: self.spec.site(name) for label, name in wanted.items()}
+        kept = self._room_for(list(wanted.values()), batch) if keep else 0
         shots = {label: _Shot(site, tokens, keep, tau, names) for label, site in sites.items()}
         taps: list[Tap] = [Read(site, shots[label]) for label, site in sites.items()]
         edits = list(under)
@@ -57,7 +61,15 @@ class SnapshotCapture:
             tau=tau,
             tokens=tokens.count,
             changed=frozenset(label for label, site in sites.items() if site in edited),
+            kept=kept,
         )
+
+    def _room_for(self, names: Sequence[str], batch: Batch) -> int:
+        """Bytes of all hidden states at these places, before any of them is there."""
+        need = bytes_of(self.spec, names, batch, next(self.model.parameters()).element_size())
+        what = f"The hidden states of {len(names):,} parts over {batch.input_ids.numel():,} tokens"
+        demand_room(what, need, KEPT, "Name fewer parts, give fewer or shorter prompts, or leave keep out.")
+        return need
 
     def _labelled(self, layers: str | int | Iterable[str | int]) -> dict[str, str]:
         """Label -> catalogue name. A list of names keeps the user's own spelling; a selector gets catalogue names."""

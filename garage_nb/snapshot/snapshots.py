@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..core.room import sized
 from ..core.stats import NAMES, Statistics
 from ..errors import nearest
 from ..view.bars import Column, Table, number
@@ -63,6 +64,7 @@ class Snapshots(Mapping[str, Snapshot], Drawn):
     """Name -> Snapshot in the order asked, as a table, a frame or a plot.
 
     `tau` is the sparsity threshold used, `tokens` how many were read, `changed` the places written to in this pass.
+    `kept` is the estimate, in bytes, that was made of the hidden states before they were kept; 0 where none were.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Snapshots(Mapping[str, Snapshot], Drawn):
         tau: float,
         tokens: int,
         changed: frozenset[str] = frozenset(),
+        kept: int = 0,
     ) -> None:
         self._snapshots = dict(snapshots)
-        self.model_id, self.tau, self.tokens, self.changed = model_id, tau, tokens, changed
+        self.model_id, self.tau, self.tokens, self.changed, self.kept = model_id, tau, tokens, changed, kept
 
     def __getitem__(self, name: str) -> Snapshot:
         if name not in self._snapshots:
@@ -108,5 +111,6 @@ class Snapshots(Mapping[str, Snapshot], Drawn):
         shown = ("mean", "std", "norm", "sparsity", "entropy", "kurtosis", "effective_dimension")
         bars = ("norm", "sparsity")
         columns = [Column(head(name, self.tau), self.values_of(name), bar=name in bars) for name in shown]
-        caption = "1 token" if self.tokens == 1 else f"{self.tokens} tokens"
+        count = "1 token" if self.tokens == 1 else f"{self.tokens} tokens"
+        caption = f"{count}, hidden states kept: about {sized(self.kept)}" if self.kept else count
         return Table(list(self), columns, title=self.model_id, caption=caption, changed=self.changed)

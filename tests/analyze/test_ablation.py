@@ -197,7 +197,7 @@ def test_what_cannot_be_scanned_is_refused_in_two_lines(llama: Any, case: str) -
 def test_a_reference_beyond_the_budget_is_refused(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("garage_nb.analyze.states.BUDGET", 100)
 
-    with pytest.raises(InputError, match="GiB, more than"):
+    with pytest.raises(InputError, match="KiB, more than 100 bytes"):
         scan(llama, how="mean")
     assert scan(llama).effects.shape == (3, 21)  # a zero needs none
 

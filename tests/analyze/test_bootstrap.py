@@ -56,3 +56,17 @@ def test_the_same_seed_gives_the_same_and_the_global_numbers_stay() -> None:
     assert torch.equal(first.low, again.low)
     assert not torch.equal(first.low, other.low)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_sums_over_unlike_numbers_of_tokens_are_a_mean_of_tokens() -> None:
+    """Against NumPy, with the same draws."""
+    sums = torch.rand(12, 3, generator=torch.Generator().manual_seed(0)).double() * 9
+    sizes = torch.arange(1, 13)
+
+    found = bootstrap(sums, sizes=sizes, draws=500, seed=4)
+
+    counts = drawn_counts(12, 500, 4).numpy()
+    means = (counts @ sums.numpy()) / (counts @ sizes.numpy())[:, None]
+    np.testing.assert_allclose(found.mean, sums.numpy().sum(0) / 78)
+    np.testing.assert_allclose(found.low, np.quantile(means, 0.025, axis=0))
+    np.testing.assert_allclose(found.high, np.quantile(means, 0.975, axis=0))

@@ -167,7 +167,8 @@ def test_the_frame_and_the_table_say_the_same() -> None:
 
     frame = found.frame()
 
-    assert frame.shape == (36, 10)
+    assert frame.shape == (36, 11)
+    assert not frame["tuned"].any()
     assert frame.loc[("layer_5", 5), "token_1"] == " Paris"
     assert frame.loc[("layer_5", 5), "probability_1"] == pytest.approx(found.values_of("probability")[-1][-1])
     assert f"{frame.loc[('layer_5', 5), 'probability_1']:.3f} ' Paris'" in repr(found)

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from garage_nb.analyze.contrast import Span
 from garage_nb.analyze.gradients import estimated
 from garage_nb.analyze.metrics import Goal, Metric, metric_of
-from garage_nb.analyze.patch_grid import PatchGrid, Span
+from garage_nb.analyze.patch_grid import PatchGrid
 from garage_nb.analyze.patching import patching
 from garage_nb.analyze.prompts import single_prompt
 from garage_nb.core.cancel import cancellable
@@ -58,8 +59,8 @@ def test_every_cell_is_a_forward_of_its_own(family: str) -> None:
 
     expected = naive(model, found.parts, singles())
     assert found.values is not None
-    assert found.values.shape == (9, 8)
-    torch.testing.assert_close(found.values, expected, rtol=1e-5, atol=1e-5)
+    assert found.values.shape == (1, 9, 8)
+    torch.testing.assert_close(found.shown, expected, rtol=1e-5, atol=1e-5)
     assert len(found.values.unique()) > 20
 
 
@@ -72,8 +73,8 @@ def test_heads_at_several_tokens_at_once(family: str, tokens: str, at: slice) ->
 
     expected = naive(model, found.parts, [at])
     assert found.values is not None
-    torch.testing.assert_close(found.values, expected, rtol=1e-5, atol=1e-5)
-    assert found.values.shape == (12, 1)
+    torch.testing.assert_close(found.values[0], expected, rtol=1e-5, atol=1e-5)
+    assert found.values.shape == (1, 12, 1)
 
 
 def test_the_baselines_are_the_bare_model(llama: Any) -> None:
@@ -81,10 +82,8 @@ def test_the_baselines_are_the_bare_model(llama: Any) -> None:
 
     assert found.contrast.of_clean == pytest.approx(difference(last_logits(llama, CLEAN)), abs=1e-5)
     assert found.contrast.of_corrupt == pytest.approx(difference(last_logits(llama, CORRUPT)), abs=1e-5)
-    values = found.values
-    assert values is not None
     span = found.contrast.of_clean - found.contrast.of_corrupt
-    torch.testing.assert_close(found.recovery, (values - found.contrast.of_corrupt) / span)
+    torch.testing.assert_close(found.recovery, (found.shown - found.contrast.of_corrupt) / span)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
@@ -121,8 +120,7 @@ def test_the_recipe_is_in_force_in_both_runs_and_in_every_cell(llama: Any) -> No
         logits = patched(llama, CORRUPT, "ffn_2", rows, slice(5, 6))
     assert found.contrast.of_clean != untouched.contrast.of_clean
     again = grid(llama, "ffn_2", Recipe((Scale("attention_0", 0.3),)))
-    assert again.values is not None
-    assert float(again.values[0, 5]) == pytest.approx(difference(logits), abs=1e-5)
+    assert float(again.shown[0, 5]) == pytest.approx(difference(logits), abs=1e-5)
     assert float(grid(llama, "layer_1", recipe, tokens="all").recovery) == pytest.approx(1, abs=1e-5)
 
 
@@ -238,7 +236,7 @@ def test_the_correlation_is_pearsons(llama: Any) -> None:
     assert found.estimate is not None
     expected = numpy.corrcoef(found.values.numpy().ravel(), found.estimate.numpy().ravel())[0, 1]
     assert found.correlation == pytest.approx(float(expected), abs=1e-12)
-    torch.testing.assert_close(grid(llama, method="attribution").shown, found.estimate)
+    torch.testing.assert_close(grid(llama, method="attribution").estimate, found.estimate)
     torch.testing.assert_close(grid(llama).values, found.values)
 
 
@@ -291,7 +289,7 @@ REFUSED = {
     "gradient": ({"method": "both", "metric": "rank"}, InputError, "rank has no gradient"),
     "part": ({"parts": "attention_1.head_9"}, UnknownPartError, "no part"),
     "pattern": ({"parts": "attention_1.q"}, InputError, "not one row a token"),
-    "several": ({"clean": [CLEAN, CLEAN]}, InputError, "2 prompts were given as the clean one"),
+    "several": ({"clean": [CLEAN, CLEAN]}, InputError, "2 clean and 1 corrupt prompts"),
     "hole": ({"clean": {"input_ids": [CLEAN], "attention_mask": [[1, 1, 0, 1, 1, 1, 1, 1]]}}, InputError, "inside"),
     "shape": ({"metric": lambda logits: logits.sum()}, InputError, r"Return one number a row|made \(\)"),
     "tokens": ({"tokens": "99"}, Exception, "99"),
@@ -354,11 +352,11 @@ def test_frame_and_plots(llama: Any) -> None:
     found, heads = grid(llama, method="both"), grid(llama, "attention_*.head_*", tokens="-1")
 
     frame = found.frame()
-    assert frame.shape == (72, 5)
+    assert frame.shape == (72, 7)
     assert frame.loc[("layer_1", "5"), "recovery"] == float(found.recovery[1, 5])
     assert frame.loc[("layer_1", "5"), ["clean_token", "corrupt_token"]].tolist() == ["9", "8"]
     assert found.plot().axes.images[0].get_array().shape == (9, 8)
-    assert found.plot("estimate").axes.images[0].get_array()[1, 5] == float(found.estimate[1, 5])  # type: ignore[index]
+    assert found.plot("estimate").axes.images[0].get_array()[1, 5] == float(found.estimate[0, 1, 5])  # type: ignore[index]
     squares = heads.plot().axes.images[0].get_array()
     assert squares.shape == (3, 4)
     assert squares[2, 1] == float(heads.recovery[9, 0])

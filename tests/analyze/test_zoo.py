@@ -65,3 +65,18 @@ def test_the_patterns_sum_to_one(entry: Entry) -> None:
         assert float(sums.max()) <= 1 + 1e-5
         if not _has_sinks(garage.model.get_submodule(garage.spec.site(f"{name}.pattern").path)):
             assert float(sums.min()) >= 1 - 1e-5
+
+
+@pytest.mark.filterwarnings("error::garage_nb.errors.PartsLeftOut")
+@pytest.mark.parametrize("entry", ABLE, ids=str)
+def test_a_scan_reads_all_that_can_be_read(entry: Entry) -> None:
+    """No kind of model is refused, warned of, or accused of a value that is not finite."""
+    garage = opened(entry)
+
+    found = garage.scan(inputs(garage.model))
+
+    assert found.of_kind("non-finite values") == ()
+    for part in found.parts:
+        assert found.gauge(part).fine == found.gauge(part).tokens > 0
+        assert found.gauge(part).statistics["norm"] >= 0
+    assert repr(found)

@@ -24,10 +24,13 @@ KINDS = [
     "garage", "status", "spec", "parts", "report", "edits", "recipe", "capture", "snapshot", "plot",
     "generation", "generation plot", "plain generation", "steps", "steps plot", "trace", "trace plot",
     "comparison", "comparison plot", "two models", "compatibility", "sweep", "sweep plot", "each",
-    "lens", "lens plot", "attention",
-    "attention plot", "head plot", "patched", "patched plot", "ablated", "ablated plot", "noisy", "noisy plot",
+    "saved", "saved plot", "lens", "lens plot", "attention",
+    "attention plot", "head plot", "patched", "patched plot", "pairs", "pairs plot",
+    "ablated", "ablated plot", "noisy", "noisy plot",
+    "scan", "scan plot", "flagged",
     "weights", "weights plot", "spectra plot", "heads", "heads plot", "similarity", "similarity plot",
     "resemblance", "resemblance plot", "neurons", "neurons plot", "shares", "shares plot",
+    "thinned", "thinned plot",
     "extracted", "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
@@ -38,6 +41,7 @@ SILENT = {
     "sweep plot",
     "head plot",
     "patched plot",
+    "pairs plot",
     "ablated plot",
     "noisy plot",
     "spectra plot",
@@ -46,6 +50,8 @@ SILENT = {
     "doctor",
 }  # no text of the user's stands in these
 PROMPTED = {
+    "saved",
+    "saved plot",
     "lens",
     "lens plot",
     "attention",
@@ -58,6 +64,7 @@ PROMPTED = {
     "sweep",
     "each",
     "patched",
+    "pairs",
     "ablated",
     "noisy",
     "heads",
@@ -176,7 +183,7 @@ def test_as_a_frame(shown: dict[str, Shown], kind: str) -> None:
     assert len(frame)
     assert all(frame.index.names)
     assert frame.columns.is_unique
-    assert frame.to_csv().encode("utf-8", "surrogatepass")
+    assert frame.to_csv().encode("utf-8")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "plot" in kind])

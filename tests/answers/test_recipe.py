@@ -26,6 +26,7 @@ CHANGES: dict[str, Callable[[Garage], Any]] = {
     "a mean": lambda g: g.ablate("layer_1", "mean", reference="The capital of France is"),
     "patch": lambda g: g.patch("layer_1", "The capital of Spain is", positions="-1", tokens="-1"),
     "mask": lambda g: (g.mask("attention_1", drop="0,-1"), g.mask("ffn_0", keep="4:6")),
+    "threshold": lambda g: g.threshold("ffn_*.neurons", 1 / 3, tokens="not_first"),
     "through": lambda g: g.through("layer_1", MODULE),
 }
 

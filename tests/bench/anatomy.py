@@ -15,6 +15,11 @@ def attention_name(model: Any) -> str:
     return "attn" if model.config.model_type == "gpt2" else "self_attn"
 
 
+def embedded(model: Any) -> str:
+    """Path of the module whose output enters the first block."""
+    return "transformer.drop" if model.config.model_type == "gpt2" else "model.embed_tokens"
+
+
 def paths(model: Any, *, inside: Any) -> list[str]:
     """Module paths of the blocks, as seen from the model or from its body."""
     wanted = list(blocks(model))

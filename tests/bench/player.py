@@ -55,6 +55,10 @@ class Player(ABC):
         """The same for many scales, (scales, vocab)."""
 
     @abstractmethod
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        """`margin` of the corrupt ids with what the clean ones have entering a block at one token, (layers, seq)."""
+
+    @abstractmethod
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         """Greedy ids (1, prompt + new), every pass with what leaves these layers scaled."""
 
@@ -71,6 +75,18 @@ def greedy(new: int) -> dict[str, Any]:
 def across(scales: Tensor, hidden: Tensor) -> Tensor:
     """Row i of a batch times scale i."""
     return hidden * scales.to(hidden)[:, None, None]
+
+
+def margin(logits: Tensor) -> Tensor:
+    """The metric of patching, (rows,): logits (rows, vocab) of one token less those of another."""
+    return logits[:, 0] - logits[:, 1]
+
+
+def patched_rows(clean: Tensor, corrupt: Tensor) -> Tensor:
+    """(seq, dim) both; (seq, seq, dim): row i of a batch has the clean state at token i, the corrupt ones elsewhere."""
+    every = corrupt.expand(len(corrupt), -1, -1).clone()
+    every.diagonal(dim1=0, dim2=1).copy_(clean.T)
+    return every
 
 
 def rows(ids: Tensor, scales: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from .player import Player, Work
 from .players.bare import Bare
 
-LONG, SHORT, NEW = 128, 24, 32  # tokens read, read where the question is short, written
+LONG, SHORT, GRID, NEW = 128, 24, 16, 32  # tokens read, where the question is short, of a patch grid, written
 SCALES = tuple(round(0.05 * step, 2) for step in range(1, 33))
 HALF, SLIGHT = 0.5, 0.9
 
@@ -36,7 +36,15 @@ class Row:
 
 def rows(layers: int) -> dict[str, Row]:
     """By name, for a model of so many layers."""
-    made = [*_captures(layers), *_moves(layers), _sweep(layers), _generation(layers), _patterns(), *_memory()]
+    made = [
+        *_captures(layers),
+        *_moves(layers),
+        _sweep(layers),
+        _grid(layers),
+        _generation(layers),
+        _patterns(),
+        *_memory(),
+    ]
     return {row.name: row for row in made}
 
 
@@ -86,6 +94,21 @@ def _sweep(layers: int) -> Row:
         tokens=SHORT, base=lambda bare, ids: bare.forwards(ids, len(SCALES)),
         work=lambda player, ids: player.sweep(ids, middle, torch.tensor(SCALES, device=ids.device)), target=0.30,
     )  # fmt: skip
+
+
+def _grid(layers: int) -> Row:
+    """One token a quarter in is another, as in a pair of one template; players may make of that what they can."""
+    return Row(
+        name="patch grid", title=f"patch grid {layers} x {GRID} / {layers * GRID} forwards", question="patch_grid",
+        tokens=GRID, base=lambda bare, ids: bare.forwards(ids, layers * GRID),
+        work=lambda player, ids: player.patch_grid(_clean(ids), ids), target=0.25,
+    )  # fmt: skip
+
+
+def _clean(ids: Tensor) -> Tensor:
+    other = ids.clone()
+    other[:, GRID // 4] = ids[:, -1]
+    return other
 
 
 def _generation(layers: int) -> Row:

@@ -12,6 +12,7 @@ import transformers
 
 from tests.bench.peers import Cell, Dash, Line, Match
 from tests.bench.players.bare import Bare
+from tests.bench.players.garage_nb import GarageNB
 from tests.bench.players.hooks import Hooks
 from tests.bench.server import Table
 from tests.bench.shapes import Shape, load, twin
@@ -79,3 +80,12 @@ def test_thirty_two_forwards_stand_beside_a_sweep(hooks: Table) -> None:
 
     assert sweep["theirs"] > 4 * once["theirs"]
     assert sweep["equal"]
+
+
+@torch.no_grad()
+def test_a_patch_grid_is_that_of_one_forward_a_cell(folder: Path) -> None:
+    model = load(folder, "cpu", "float32")
+
+    answer = Table(GarageNB(twin(model)), Bare(model), "cpu").answer({"row": "patch grid"})
+
+    assert answer["off"] <= 1e-5

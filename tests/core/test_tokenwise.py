@@ -10,7 +10,16 @@ from torch import Tensor
 
 from garage_nb.core.sites import Site
 from garage_nb.core.stats import TAU, reduce
-from garage_nb.core.tokenwise import EDGES, NUMBERS, STORED, edges_with, reduce_each, token_rows
+from garage_nb.core.tokenwise import (
+    EDGES,
+    NUMBERS,
+    STORED,
+    TOKENWISE,
+    edges_with,
+    reduce_each,
+    statistics_each,
+    token_rows,
+)
 from tests.core.test_stats import tensors
 from tests.operations import Operations
 
@@ -38,6 +47,16 @@ def test_the_counts_know_the_sparsity_at_every_edge(name: str, tau: float) -> No
 
     shares = counts[:, edges.index(tau)] / counts[:, -1]
     torch.testing.assert_close(shares, alone(rows, ("sparsity",), tau)[:, 0], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", tensors())
+def test_chosen_statistics_are_the_same_without_a_count_at_every_edge(name: str) -> None:
+    rows = tensors()[name]
+
+    found, backwards = statistics_each(rows, tau=0.3), statistics_each(rows, TOKENWISE[::-1], 0.3)
+
+    torch.testing.assert_close(found, alone(rows, TOKENWISE, 0.3), rtol=1e-12, atol=1e-300, equal_nan=True)
+    torch.testing.assert_close(backwards, found.flip(1), rtol=0, atol=0, equal_nan=True)
 
 
 def test_the_usual_threshold_is_an_edge_and_edges_rise_from_nothing_to_ten() -> None:

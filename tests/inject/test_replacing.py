@@ -24,6 +24,7 @@ from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.rounds import Debate
 from garage_nb.inject.router import RouterBias
 from garage_nb.inject.sources import rows_at
+from garage_nb.inject.threshold import Threshold
 from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture
 from tests.coverage.zoo import IDS
@@ -246,6 +247,10 @@ MADE_WRONG: dict[str, tuple[Any, str]] = {
     "strength": (lambda: Steer("layer_1", DIRECTION, "much"), "'much' is no number"),  # type: ignore[arg-type]
     "infinite": (lambda: Steer("layer_1", DIRECTION / 0), "not finite"),
     "bias": (lambda: RouterBias("gate_1", (1.0, float("nan"))), "not finite"),
+    "level": (lambda: Threshold("layer_1", -0.1), "-0.1 is no level"),
+    "no level": (lambda: Threshold("layer_1", "low"), "'low' is no number"),  # type: ignore[arg-type]
+    "levels": (lambda: Threshold("layer_1", DIRECTION), "is no level"),  # type: ignore[arg-type]
+    "NaN level": (lambda: Threshold("layer_1", float("nan")), "nan is not finite"),
     "how": (lambda: Ablate("layer_1", "shuffle"), "no ablation 'shuffle'"),
     "no reference": (lambda: Ablate("layer_1", "mean"), "mean needs a reference"),
     "a reference": (lambda: Ablate("layer_1", "zero", DIRECTION), "zero needs no reference"),
@@ -312,6 +317,7 @@ EQUAL: dict[str, Any] = {
     "scale": lambda: Scale("layer_1", 0.5), "add": lambda: Add("layer_1", DIRECTION), "noise": lambda: Noise("ffn_1"),
     "steer": lambda: Steer("layer_1", DIRECTION, 2), "mean": lambda: Ablate("ffn_1", "mean", DIRECTION.expand(3, 32)),
     "patch": lambda: Patch("ffn_1", DIRECTION.expand(3, 32)), "mask": lambda: Mask("attention_1", drop="0:2"),
+    "threshold": lambda: Threshold("ffn_1", 0.5),
     "bias": lambda: RouterBias("gate_1", (1.0, 2.0)), "through": lambda: Through("ffn_1", MODULE),
     "debate": lambda: Debate("layer_1"),
 }  # fmt: skip

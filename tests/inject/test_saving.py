@@ -27,6 +27,7 @@ from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.rounds import Debate
 from garage_nb.inject.router import RouterBias
 from garage_nb.inject.saving import FORMAT, _canonical, _digest
+from garage_nb.inject.threshold import Threshold
 
 SPANS = ["all", "prompt", "generated", "not_first", "-1", "2:6", "0,3,-1", ":4"]
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64]
@@ -53,6 +54,7 @@ MAKERS: list[Callable[[random.Random, dict[str, Any]], Edit]] = [
     lambda rng, how: Patch("layer_2", draw(rng, 5, 8), rng.choice(["all", "0", "1:3", "-1"]), **how),
     lambda rng, how: Mask("attention_1", drop=rng.sample(range(16), 3), **how),
     lambda rng, how: Mask("ffn_1", keep=f"{rng.randrange(4)}:9", **how),
+    lambda rng, how: Threshold("ffn_1.neurons", abs(number(rng)), **how),
     lambda rng, how: RouterBias("gate_1", tuple(number(rng) for _ in range(4)), **how),
     lambda rng, how: Debate("layer_1", "projection", "gated", rng.random() / 2, rng.randrange(9), **how),
 ]

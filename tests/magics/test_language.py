@@ -45,16 +45,25 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     f'attribution "{FRANCE}" --target " Paris" --foil " Rome" --by heads': lambda g: g.attribution(
         FRANCE, target=" Paris", foil=" Rome", by="heads"
     ),
+    "scan @texts --layers layer_*,ffn_1.neurons --growth 2 --rare 0.5 --tau 0.2": lambda g: g.scan(
+        [FRANCE, JAPAN], layers="layer_*,ffn_1.neurons", growth=2, rare=0.5, tau=0.2
+    ),
     "neurons --layers 0,-1 --relabellings 20 --seed 3": lambda g: g.neurons(layers="0,-1", relabellings=20, seed=3),
     f'similarity "{FRANCE}" --layers 0,-1': lambda g: g.similarity(FRANCE, layers="0,-1"),
     f'similarity "{FRANCE}" --against "The capital of Spain is"': lambda g: g.similarity(
         FRANCE, against="The capital of Spain is"
+    ),
+    "thresholds @texts --layers ffn_0.neurons,ffn_1 --shares 0,0.5 --control random --seed 3": lambda g: g.thresholds(
+        [FRANCE, JAPAN], layers="ffn_0.neurons,ffn_1", shares="0,0.5", control="random", seed=3
     ),
     "weights --layers 0,-1 --tau 0.2": lambda g: g.weights(layers="0,-1", tau=0.2),
     f'patching "{FRANCE}" "{JAPAN}" --layers 0,ffn_1 --tokens -1 --target " Paris" --method both': lambda g: g.patching(
         FRANCE, JAPAN, layers="0,ffn_1", tokens="-1", target=" Paris", method="both"
     ),
     f'patching "{FRANCE}" "{JAPAN}" --metric @margin': lambda g: g.patching(FRANCE, JAPAN, metric=margin),
+    "patching @texts @others --layers 0,1 --tokens -1 --seed 3": lambda g: g.patching(
+        [FRANCE, JAPAN], [JAPAN, FRANCE], layers="0,1", tokens="-1", seed=3
+    ),
     f'path "{FRANCE}" "{JAPAN}" --senders attention_0.head_* --receiver ffn_1': lambda g: g.path(
         FRANCE, JAPAN, senders="attention_0.head_*", receiver="ffn_1"
     ),
@@ -74,6 +83,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
         "layer_1", FRANCE, positions="-1", tokens="0,2"
     ),
     "mask attention_* --drop 0,-1": lambda g: g.mask("attention_*", drop="0,-1"),
+    "threshold ffn_*.neurons 0.2 --tokens not_first": lambda g: g.threshold("ffn_*.neurons", 0.2, tokens="not_first"),
     "bias gate_0 -10 --expert 0,2": lambda g: g.bias("gate_0", -10, expert="0,2"),
     "through layer_1 @module": lambda g: g.through("layer_1", MODULE),
     "recipe": lambda g: g.recipe(),
@@ -120,7 +130,7 @@ def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str)
     garage = Garage(model)
     garage.scale("attention_1", 0.5)
     shell.push({"direction": DIRECTION, "module": MODULE, "other": tiny("llama")})
-    shell.push({"margin": margin, "texts": [FRANCE, JAPAN]})
+    shell.push({"margin": margin, "texts": [FRANCE, JAPAN], "others": [JAPAN, FRANCE]})
     run(f"%garage load {model}")
     run("%garage scale attention_1 0.5")
     if line == "redo":

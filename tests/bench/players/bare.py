@@ -55,6 +55,9 @@ class Bare(Player):
     def sweep(self, ids: Tensor, index: int, scales: Tensor) -> Work:
         raise CannotError(NO_EDITS)
 
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        raise CannotError(NO_EDITS)
+
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         raise CannotError(NO_EDITS)
 

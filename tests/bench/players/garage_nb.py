@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from garage_nb.analyze.patching import patching
 from garage_nb.core.batch import prepare
 from garage_nb.core.generate import generate
 from garage_nb.core.kept import shelf_of
@@ -18,10 +19,11 @@ from garage_nb.inject.layer import LayerInjector
 from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.sweep import swept
 from garage_nb.registry.decompose import spec_of
+from garage_nb.registry.lift import lift
 from garage_nb.snapshot.capture import SnapshotCapture
 from garage_nb.snapshot.snapshots import Snapshots
 
-from ..player import Answer, Player, Remarks, Work, greedy, whole
+from ..player import Answer, Player, Remarks, Work, greedy, margin, whole
 
 SHOWN = ("mean", "std", "norm", "sparsity")
 
@@ -30,6 +32,7 @@ class GarageNB(Player):
     remarks: ClassVar[Remarks] = {
         "slider": "blocks up to the edit are answered with what was kept",
         "sweep": "the scales as rows of one batch, over blocks that run once",
+        "patch_grid": "cells as rows of a batch over the blocks behind the patch",
         "generate": "the prompt's blocks below the first edit are kept from run to run",
         "patterns": "computed beside the model's own kernel",
     }
@@ -82,6 +85,16 @@ class GarageNB(Player):
             shelf_of(self.model).clear()  # a sweep pays for the blocks its variants share
             batch = prepare(ids, self.model)
             return (torch.cat(list(swept(self.model, self.spec, batch, recipes))).cpu(),)
+
+        return work
+
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        lifted = lift(self.model)
+        places = ["layer_0.before", *self.layers[:-1]]
+
+        def work() -> Answer:
+            shelf_of(self.model).clear()
+            return (patching(lifted, clean, corrupt, Recipe(), places, metric=margin).shown,)
 
         return work
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from ..anatomy import attention_name, blocks, eager
 from ..numbers import numbers, table
-from ..player import Answer, Player, Remarks, Work, across, greedy, last, rows, whole
+from ..player import Answer, Player, Remarks, Work, across, greedy, host, last, margin, rows, whole
 
 Hook = Callable[..., Any]
 
@@ -29,10 +31,27 @@ def hooked(modules: Iterable[Any], hook: Hook) -> Iterator[None]:
             handle.remove()
 
 
+@contextmanager
+def entering(modules: Iterable[Any], change: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
+    """`change` is given what enters a module, and may answer what takes its place."""
+
+    def hook(module: Any, args: Any) -> Any:
+        found = change(args[0])
+        return None if found is None else (found, *args[1:])
+
+    handles = [module.register_forward_pre_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 class Hooks(Player):
     remarks: ClassVar[Remarks] = {
         "slider": "runs every layer",
         "sweep": "the scales as rows of one batch; runs every layer",
+        "patch_grid": "one forward a cell",
         "patterns": "eager attention",
     }
 
@@ -84,6 +103,29 @@ class Hooks(Player):
                 return (last(self.model, rows(ids, scales)).cpu(),)
 
         return work
+
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        def work() -> Answer:
+            found: list[Tensor] = []
+            with entering(blocks(self.model), lambda hidden: found.append(hidden[0])):
+                last(self.model, clean)
+            cells = [
+                self._patched(corrupt, *place) for place in itertools.product(enumerate(found), range(len(found[0])))
+            ]
+            return host(torch.stack(cells).reshape(len(found), -1))
+
+        return work
+
+    def _patched(self, ids: Tensor, state: tuple[int, Tensor], at: int) -> Tensor:
+        layer, clean = state
+
+        def put(hidden: Tensor) -> Tensor:
+            patched = hidden.clone()
+            patched[0, at] = clean[at]
+            return patched
+
+        with entering([blocks(self.model)[layer]], put):
+            return margin(last(self.model, ids))[0]
 
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         def work() -> Answer:

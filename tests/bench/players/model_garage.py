@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from model_garage.core.hooks import HookManager
 from model_garage.inject.layer import LayerInjector
 from torch import Tensor
 
-from ..anatomy import attention_name, eager, paths
+from ..anatomy import attention_name, eager, embedded, paths
 from ..numbers import numbers, table
-from ..player import Answer, Player, Remarks, Work, across, greedy, host, last, rows, whole
+from ..player import Answer, Player, Remarks, Work, across, greedy, host, last, margin, patched_rows, rows, whole
 
 
 class ModelGarage(Player):
@@ -21,6 +22,7 @@ class ModelGarage(Player):
         "layer": "cannot stop: runs every layer",
         "slider": "runs every layer",
         "sweep": "the scales as rows of one batch; runs every layer",
+        "patch_grid": "a layer's cells as rows of one batch; runs every layer",
         "patterns": "eager attention",
     }
 
@@ -72,6 +74,21 @@ class ModelGarage(Player):
                 return host(last(self.model, rows(ids, scales)))
 
         return work
+
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        entered = [embedded(self.model), *self.layers[:-1]]
+
+        def work() -> Answer:
+            with HookManager(self.model) as hooks:
+                states, _ = _capture(hooks, entered, lambda: last(self.model, clean))
+            return host(torch.stack([self._patched(corrupt, *both) for both in zip(entered, states, strict=True)]))
+
+        return work
+
+    def _patched(self, ids: Tensor, path: str, clean: Tensor) -> Tensor:
+        with LayerInjector(self.model) as injector:
+            injector.inject(path, lambda hidden: patched_rows(clean[0], hidden[0]))
+            return margin(last(self.model, ids.expand(ids.shape[1], -1)))
 
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         def work() -> Answer:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import nnsight
+import torch
 from nnsight.modeling.transformers import TransformersModel
 from torch import Tensor
 from transformers import AutoTokenizer
 
 from ..anatomy import attention_name, eager
 from ..numbers import numbers, table
-from ..player import Answer, Player, Remarks, Work, greedy, host, rows
+from ..player import Answer, Player, Remarks, Work, greedy, host, margin, patched_rows, rows
 
 
 class NNsight(Player):
@@ -23,6 +24,7 @@ class NNsight(Player):
         "idle": "trace(..., trace=False)",
         "slider": "skips the layers up to the edited one with a residual kept from an earlier trace",
         "sweep": "the scales as rows of one batch, the layers before skipped",
+        "patch_grid": "a layer's cells as rows of one batch, the layers before skipped",
         "patterns": "eager attention",
     }
 
@@ -69,6 +71,16 @@ class NNsight(Player):
         kept = self._residual(ids, index)
         return lambda: host(self._from(rows(ids, scales), index, kept * scales.to(kept)[:, None, None]))
 
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        def work() -> Answer:
+            states = [patched_rows(*both) for both in zip(self._entering(clean), self._entering(corrupt), strict=True)]
+            every = corrupt.expand(len(states[0]), -1)
+            first = self._into_first(every, states[0])
+            others = [self._from(every, layer, state) for layer, state in enumerate(states[1:])]
+            return host(torch.stack([margin(logits) for logits in (first, *others)]))
+
+        return work
+
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         traced, layers, options = self.traced, self.layers, greedy(new)
 
@@ -101,6 +113,22 @@ class NNsight(Player):
             tracer.stop()
         residual: Tensor = hidden
         return residual
+
+    def _entering(self, ids: Tensor) -> list[Tensor]:
+        """(seq, dim) for each layer."""
+        traced, layers, depth = self.traced, self.layers, self.depth
+        with traced.trace(ids, use_cache=False) as tracer:
+            found = nnsight.save([layers[index].input for index in range(depth)])
+            tracer.stop()
+        return [hidden[0] for hidden in found]
+
+    def _into_first(self, ids: Tensor, state: Tensor) -> Tensor:
+        traced, layers = self.traced, self.layers
+        with traced.trace(ids, use_cache=False, logits_to_keep=1):
+            layers[0].input = state
+            logits = nnsight.save(traced.output.logits)
+        last: Tensor = logits[:, -1]
+        return last
 
     def _from(self, ids: Tensor, index: int, residual: Tensor) -> Tensor:
         """Logits of the last token when `residual` leaves that layer."""

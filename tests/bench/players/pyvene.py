@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pyvene
+import torch
 from torch import Tensor
 
 from ..numbers import numbers, table
-from ..player import Answer, CannotError, Player, Remarks, Work, across, greedy, host, rows
+from ..player import Answer, CannotError, Player, Remarks, Work, across, greedy, host, margin, patched_rows, rows
 
 Edit = Callable[[Tensor, Any], Tensor | None]
 
@@ -20,6 +21,7 @@ class Pyvene(Player):
         "layer": "cannot stop: runs every layer",
         "slider": "runs every layer",
         "sweep": "the scales as rows of one batch; runs every layer",
+        "patch_grid": "a layer's cells as rows of one batch; runs every layer",
     }
 
     def __init__(self, model: Any) -> None:
@@ -55,6 +57,20 @@ class Pyvene(Player):
         edited = _with(self.model, [index], lambda hidden, source: across(scales, hidden))
         return lambda: host(_last(edited, rows(ids, scales)))
 
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        states: list[Tensor] = []
+        entering = "block_input"
+        reading = _with(self.model, self.layers, lambda hidden, source: states.append(hidden[0]), entering)
+        putting = [_with(self.model, [layer], _putting(states, layer), entering) for layer in self.layers]
+
+        def work() -> Answer:
+            states.clear()
+            _last(reading, clean)
+            every = corrupt.expand(corrupt.shape[1], -1)
+            return host(torch.stack([margin(_last(one, every)) for one in putting]))
+
+        return work
+
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         edited = _with(self.model, indices, lambda hidden, source: hidden * scale)
         base = {"input_ids": ids}
@@ -75,8 +91,12 @@ class Pyvene(Player):
         return work
 
 
-def _with(model: Any, layers: Any, edit: Edit) -> Any:
-    places = [{"layer": index, "component": "block_output", "intervention": edit} for index in layers]
+def _putting(states: list[Tensor], layer: int) -> Edit:
+    return lambda hidden, source: patched_rows(states[layer], hidden[0])
+
+
+def _with(model: Any, layers: Any, edit: Edit, component: str = "block_output") -> Any:
+    places = [{"layer": index, "component": component, "intervention": edit} for index in layers]
     return pyvene.IntervenableModel(places, model)
 
 

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.patching import get_act_patch_resid_pre
 
 from ..numbers import numbers, table
-from ..player import Answer, Player, Remarks, Work, across, greedy, host, rows
+from ..player import Answer, Player, Remarks, Work, across, greedy, host, margin, rows
 
 Hook = Callable[[Tensor, Any], Tensor | None]
 
@@ -23,6 +24,7 @@ class TransformerLens(Player):
         "statistics": "run_with_hooks; logits of one token",
         "slider": "runs every layer, with start_at_layer too",
         "sweep": "the scales as rows of one batch; runs every layer",
+        "patch_grid": "get_act_patch_resid_pre: one forward a cell",
         "generate": "hf_generate inside hooks()",
         "patterns": "run_with_hooks; logits of one token",
     }
@@ -59,6 +61,16 @@ class TransformerLens(Player):
 
     def sweep(self, ids: Tensor, index: int, scales: Tensor) -> Work:
         return lambda: host(self._edited(rows(ids, scales), index, lambda hidden, hook: across(scales, hidden)))
+
+    def patch_grid(self, clean: Tensor, corrupt: Tensor) -> Work:
+        names = [f"blocks.{index}.hook_resid_pre" for index in range(self.depth)]
+
+        def work() -> Answer:
+            _, cache = self.bridge.run_with_cache(clean, names_filter=names)
+            found = get_act_patch_resid_pre(self.bridge, corrupt, cache, lambda logits: margin(logits[:, -1])[0])
+            return host(found)
+
+        return work
 
     def generate(self, ids: Tensor, indices: tuple[int, ...], scale: float, new: int) -> Work:
         hooks = [(_leaving(index), lambda hidden, hook: hidden * scale) for index in indices]
