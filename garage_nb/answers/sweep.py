@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..analyze.prompt import Words
-from ..analyze.variants import answered, unedited
+from ..analyze.causal.variants import answered, unedited
+from ..analyze.texts.prompt import Words
 from ..core.tokens import Tokens
 from ..errors import InputError
 from ..inject.edits import Scale

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..analyze.ablation import AblationScan, ablation
-from ..analyze.patch_grid import PatchGrid
-from ..analyze.patching import patching
-from ..analyze.path import path
-from ..analyze.robustness import Robustness, robustness
+from ..analyze.causal.ablation import AblationScan, ablation
+from ..analyze.causal.patch_grid import PatchGrid
+from ..analyze.causal.patching import patching
+from ..analyze.causal.path import path
+from ..analyze.causal.robustness import Robustness, robustness
 from ..core.batch import Prompt
 from ..core.numbers import Numbers, numbers
 from ..verbs import verb

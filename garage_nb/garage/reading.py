@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ..analyze.attention import Attention, attention
-from ..analyze.lens import Lens, lens
+from ..analyze.attention.attention import Attention, attention
+from ..analyze.lens.lens import Lens, lens
 from ..answers.status import Parts
 from ..core.batch import Prompt
 from ..registry.report import Report

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..analyze.attribution import Attribution, attribution
-from ..analyze.heads import Heads, heads
-from ..analyze.neurons import Neurons, neurons
-from ..analyze.resemblance import Resemblance, resemblance
-from ..analyze.scan import Scan, scan
-from ..analyze.scan_rules import Limits
-from ..analyze.similarity import Similarity, similarity
-from ..analyze.threshold_curves import ThresholdCurves
-from ..analyze.thresholds import thresholds
-from ..analyze.weights import Weights, weights
+from ..analyze.attention.heads import Heads, heads
+from ..analyze.attribution.attribution import Attribution, attribution
+from ..analyze.neurons.neurons import Neurons, neurons
+from ..analyze.scan.rules import Limits
+from ..analyze.scan.scan import Scan, scan
+from ..analyze.similarity.resemblance import Resemblance, resemblance
+from ..analyze.similarity.similarity import Similarity, similarity
+from ..analyze.sparsity.threshold_curves import ThresholdCurves
+from ..analyze.sparsity.thresholds import thresholds
+from ..analyze.weights.weights import Weights, weights
 from ..core.batch import Prompt
 from ..core.numbers import Numbers, numbers
 from ..errors import InputError

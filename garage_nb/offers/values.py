@@ -80,7 +80,7 @@ def _statistics(text: str, scene: Scene) -> Found:
 
 
 def _metrics(text: str, scene: Scene) -> Found:
-    from ..analyze.metrics import METRICS
+    from ..analyze.causal.metrics import METRICS
 
     return text, [*fitting(text, of_kind("value", METRICS)), *variables(text, scene.variables)]
 

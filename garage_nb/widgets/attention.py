@@ -8,8 +8,8 @@ from typing import Any
 import torch
 import traitlets
 
-from ..analyze.attention import Attention, attention, overview, tiled
-from ..analyze.patterns import Pattern
+from ..analyze.attention.attention import Attention, attention, overview, tiled
+from ..analyze.attention.patterns import Pattern
 from ..errors import InputError
 from ..garage import Garage
 from ..plain import one_line

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import traitlets
 
-from ..analyze.lens import Lens, lenses
+from ..analyze.lens.lens import Lens, lenses
 from ..errors import InputError
 from ..garage import Garage
 from ..plain import one_line

@@ -139,7 +139,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
 shell.run_line_magic("load_ext", "garage_nb")
-for line in ("%garage sc", "%garage scale layer_1 1 --to", "%garage load sh", "%garage ablate x re"):
+for line in ("%garage scal", "%garage scale layer_1 1 --to", "%garage load sh", "%garage ablate x re"):
     print(*shell.complete(None, line, len(line))[1])
 print("torch" in sys.modules)
 """

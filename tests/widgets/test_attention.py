@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from garage_nb.analyze.attention import overview
+from garage_nb.analyze.attention.attention import overview
 from garage_nb.errors import InputError
 from garage_nb.garage import Garage
 from garage_nb.widgets import AttentionView

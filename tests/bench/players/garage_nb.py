@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from garage_nb.analyze.patching import patching
+from garage_nb.analyze.causal.patching import patching
 from garage_nb.core.batch import prepare
 from garage_nb.core.generate import generate
 from garage_nb.core.kept import shelf_of

@@ -1,0 +1,1 @@
+"""What heads look at, and what kind of head that makes them."""

@@ -1,0 +1,1 @@
+"""Causal tests: what changes the answer when it is changed itself."""

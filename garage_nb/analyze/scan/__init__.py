@@ -1,0 +1,1 @@
+"""The layer-by-layer report, and what of it is out of the ordinary."""

@@ -1,0 +1,1 @@
+"""What share of activations can be zeroed, against loss."""

@@ -1,0 +1,1 @@
+"""The texts an answer is about: one prompt, several one by one, by domain, or kept apart."""

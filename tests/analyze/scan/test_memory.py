@@ -1,0 +1,78 @@
+"""What a scan takes does not grow with the prompts, measured in a process of its own beside what keeping takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = """
+import json, sys
+import torch
+from garage_nb.garage import Garage
+from tests.families import tiny
+
+torch.set_num_threads(1)
+count, layers, warm = int(sys.argv[1]), sys.argv[2] or None, int(sys.argv[3])
+garage = Garage(tiny("gpt2", layers=12, n_embd=256, n_head=8, vocab_size=512))
+generator = torch.Generator().manual_seed(0)
+lengths = torch.randint(8, 65, (count,), generator=generator).tolist()
+texts = [torch.randint(3, 512, (length,), generator=generator).tolist() for length in lengths]
+
+def batch(texts):
+    longest = max(map(len, texts))
+    ids = [text + [0] * (longest - len(text)) for text in texts]
+    return {"input_ids": ids, "attention_mask": [[1] * len(text) + [0] * (longest - len(text)) for text in texts]}
+
+def resident():
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * 4096
+
+garage.scan(batch(texts[:warm]), layers=layers)
+before = resident()
+found = garage.scan(batch(texts), layers=layers)
+scanned = resident()
+kept = [garage.capture([text], layers="layer_*", keep=True) for text in texts[:30]]
+print(json.dumps({
+    "tokens": next(iter(found.subjects.values())).tokens, "grown": scanned - before,
+    "kept": resident() - scanned, "estimate": sum(one.kept for one in kept), "places": len(found.parts),
+}))
+"""
+
+
+def measured(prompts: int, layers: str = "", warm: int = 50) -> dict[str, int]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(prompts), layers, str(warm)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    numbers: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return numbers
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
+
+
+def test_what_a_scan_takes_does_not_grow_with_the_prompts() -> None:
+    """Their states would take 25 MB. Keeping those of half of them is seen, so the measure can see."""
+    found = measured(60, "layer_*", warm=15)
+
+    assert found["tokens"] * found["places"] * 256 * 4 > 25e6
+    assert found["grown"] < 8e6
+    assert found["estimate"] > 12e6
+    assert found["kept"] > 0.5 * found["estimate"]  # some of it lies where other things lay before
+
+
+@pytest.mark.slow
+def test_two_thousand_prompts_take_less_than_fifty_megabytes() -> None:
+    """All places of twelve layers; their states would take 6 GB."""
+    found = measured(2000)
+
+    assert found["tokens"] * found["places"] * 256 * 4 > 3.5e9
+    assert found["grown"] < 50e6
