@@ -96,7 +96,7 @@ class Match:
     def _line(self, row: Row, children: Sequence[Child]) -> Line:
         taken: dict[str, list[dict[str, Any]]] = {child.player: [] for child in children}
         dashes: Line = {}
-        for turn in range(1 if row.peak else self.rounds):
+        for turn in range(1 if row.peak else min(self.rounds, row.rounds)):
             for child in self._shuffled.sample(children, len(children)):
                 if child.player not in dashes:
                     try:
@@ -106,7 +106,7 @@ class Match:
         return {name: dashes.get(name) or self._cell(row, name, answers) for name, answers in taken.items()}
 
     def _cell(self, row: Row, name: str, answers: Sequence[dict[str, Any]]) -> Cell:
-        pairs: list[Pair] = [(answer["theirs"], answer["ours"]) for answer in answers]
+        pairs: list[Pair] = [(answer["theirs"] * row.times, answer["ours"]) for answer in answers]
         label = f"{self.shape.name}: {row.name}: {name}"
         if row.peak:
             ratio = Ratio.of(label, pairs, target=row.target, value=lambda theirs, ours: (ours - theirs) / self._unit)

@@ -18,7 +18,11 @@ HALF, SLIGHT = 0.5, 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """`base` is the bare model's work, `work` the player's; `peak` compares bytes where others compare seconds."""
+    """`base` is the bare model's work, `work` the player's; `peak` compares bytes where others compare seconds.
+
+    The player is held against `times` the base, for a base of many passes that are all alike. `rounds` is at most how
+    often a long one is asked for.
+    """
 
     name: str
     title: str
@@ -28,6 +32,8 @@ class Row:
     work: Callable[[Player, Tensor], Work]
     target: float | None = None
     peak: bool = False
+    times: int = 1
+    rounds: int = 99
 
     def ids(self, vocab: int, device: str) -> Tensor:
         made = torch.randint(0, vocab, (1, self.tokens), generator=torch.Generator().manual_seed(0))
@@ -40,7 +46,7 @@ def rows(layers: int) -> dict[str, Row]:
         *_captures(layers),
         *_moves(layers),
         _sweep(layers),
-        _grid(layers),
+        *_grids(layers),
         _generation(layers),
         _patterns(),
         *_memory(),
@@ -96,19 +102,29 @@ def _sweep(layers: int) -> Row:
     )  # fmt: skip
 
 
-def _grid(layers: int) -> Row:
-    """One token a quarter in is another, as in a pair of one template; players may make of that what they can."""
+def _grids(layers: int) -> list[Row]:
+    """A pair of one template, where one word a quarter in is another, and a pair without a word in common: what is the
+    same in both prompts need not be run.
+    """
+    return [_grid(layers, "one word apart", _one_other), _grid(layers, "no word alike", _all_other)]
+
+
+def _grid(layers: int, apart: str, clean: Callable[[Tensor], Tensor]) -> Row:
     return Row(
-        name="patch grid", title=f"patch grid {layers} x {GRID} / {layers * GRID} forwards", question="patch_grid",
-        tokens=GRID, base=lambda bare, ids: bare.forwards(ids, layers * GRID),
-        work=lambda player, ids: player.patch_grid(_clean(ids), ids), target=0.25,
+        name=f"patch grid, {apart}", title=f"{layers} x {GRID} patches, {apart}",
+        question="patch_grid", tokens=GRID, base=lambda bare, ids: bare.forwards(ids, layers), times=GRID,
+        work=lambda player, ids: player.patch_grid(clean(ids), ids), target=0.25, rounds=3,
     )  # fmt: skip
 
 
-def _clean(ids: Tensor) -> Tensor:
+def _one_other(ids: Tensor) -> Tensor:
     other = ids.clone()
     other[:, GRID // 4] = ids[:, -1]
     return other
+
+
+def _all_other(ids: Tensor) -> Tensor:
+    return ids.roll(1, dims=1)
 
 
 def _generation(layers: int) -> Row:

@@ -86,6 +86,6 @@ def test_thirty_two_forwards_stand_beside_a_sweep(hooks: Table) -> None:
 def test_a_patch_grid_is_that_of_one_forward_a_cell(folder: Path) -> None:
     model = load(folder, "cpu", "float32")
 
-    answer = Table(GarageNB(twin(model)), Bare(model), "cpu").answer({"row": "patch grid"})
+    answer = Table(GarageNB(twin(model)), Bare(model), "cpu").answer({"row": "patch grid, one word apart"})
 
     assert answer["off"] <= 1e-5
