@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from ..analyze.attention.attention import Attention, attention
-from ..analyze.lens.lens import Lens, lens
+from ..analyze.lens.answer import Lens
+from ..analyze.lens.lens import lens
 from ..answers.status import Parts
 from ..core.batch import Prompt
 from ..registry.report import Report

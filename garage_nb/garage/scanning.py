@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from ..analyze.attention.heads import Heads, heads
 from ..analyze.attribution.attribution import Attribution, attribution
-from ..analyze.neurons.neurons import Neurons, neurons
+from ..analyze.neurons.answer import Neurons
+from ..analyze.neurons.neurons import neurons
+from ..analyze.scan.answer import Scan
 from ..analyze.scan.rules import Limits
-from ..analyze.scan.scan import Scan, scan
+from ..analyze.scan.scan import scan
 from ..analyze.similarity.resemblance import Resemblance, resemblance
 from ..analyze.similarity.similarity import Similarity, similarity
 from ..analyze.sparsity.threshold_curves import ThresholdCurves

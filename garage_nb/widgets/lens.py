@@ -8,7 +8,8 @@ from typing import Any
 import torch
 import traitlets
 
-from ..analyze.lens.lens import Lens, lenses
+from ..analyze.lens.answer import Lens
+from ..analyze.lens.lens import lenses
 from ..errors import InputError
 from ..garage import Garage
 from ..plain import one_line

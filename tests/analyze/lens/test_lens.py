@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from garage_nb.analyze.lens.lens import Lens, lens, lenses
+from garage_nb.analyze.lens.answer import Lens
+from garage_nb.analyze.lens.lens import lens, lenses
 from garage_nb.core import tail as tails
 from garage_nb.core.batch import prepare
 from garage_nb.core.cancel import cancellable

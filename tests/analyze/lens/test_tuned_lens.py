@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from garage_nb.analyze.lens import translators as fitting
-from garage_nb.analyze.lens.lens import Lens
+from garage_nb.analyze.lens.answer import Lens
 from garage_nb.analyze.lens.translators import RIDGE, Translators, translators
 from garage_nb.errors import InputError, NotFiniteError
 from garage_nb.garage import Garage

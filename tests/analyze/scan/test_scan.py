@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from garage_nb.analyze.scan.answer import LABELS
 from garage_nb.analyze.scan.places import places, steps
 from garage_nb.analyze.scan.rules import Anomaly
-from garage_nb.analyze.scan.scan import LABELS
 from garage_nb.errors import InputError, UnknownPartError
 from garage_nb.garage import Garage
 from garage_nb.registry.decompose import spec_of
