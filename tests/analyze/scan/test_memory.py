@@ -37,7 +37,7 @@ garage.scan(batch(texts[:warm]), layers=layers)
 before = resident()
 found = garage.scan(batch(texts), layers=layers)
 scanned = resident()
-kept = [garage.capture([text], layers="layer_*", keep=True) for text in texts[:30]]
+kept = [garage.capture([text], layers="layer_*", keep=True) for text in 2 * texts[:60]]
 print(json.dumps({
     "tokens": next(iter(found.subjects.values())).tokens, "grown": scanned - before,
     "kept": resident() - scanned, "estimate": sum(one.kept for one in kept), "places": len(found.parts),
@@ -60,12 +60,12 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="r
 
 
 def test_what_a_scan_takes_does_not_grow_with_the_prompts() -> None:
-    """Their states would take 25 MB. Keeping those of half of them is seen, so the measure can see."""
+    """Their states would take 25 MB. Keeping them twice over is seen, so the measure can see."""
     found = measured(60, "layer_*", warm=15)
 
     assert found["tokens"] * found["places"] * 256 * 4 > 25e6
     assert found["grown"] < 8e6
-    assert found["estimate"] > 12e6
+    assert found["estimate"] > 50e6
     assert found["kept"] > 0.5 * found["estimate"]  # some of it lies where other things lay before
 
 
