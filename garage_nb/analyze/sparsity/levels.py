@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ...core.batch import Batch
+from ...core.progress import progress
 from ...core.run import read
 from ...core.sites import Read, Reader, Site, Tap
 from ...errors import NotFiniteError
@@ -98,7 +98,7 @@ def levels(
     """Of all tokens of all texts together, with `taps` in force. NotFiniteError where NaN or infinity passes."""
     searches = {site: Search(shares) for site in sites}
     reads = [Read(site, _adder(site, search)) for site, search in searches.items()]
-    with tqdm(desc="calibrating", unit="text", delay=1, leave=False) as bar:
+    with progress("calibrating", "text") as bar:
         while not all(search.done for search in searches.values()):
             for text in texts:
                 read(lifted.model, text, [*taps, *reads], chain=lifted.spec.chain)

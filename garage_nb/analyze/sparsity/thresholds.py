@@ -12,9 +12,9 @@ from functools import reduce
 from operator import add
 
 import torch
-from tqdm.auto import tqdm
 
 from ...core.batch import Prompt
+from ...core.progress import progress
 from ...errors import InputError
 from ...inject.place import place_of
 from ...inject.recipe import Recipe
@@ -59,10 +59,12 @@ def thresholds(
     found = levels(lifted, texts.calibration, recipe.taps(lifted.spec), list(sites.values()), wanted)
     thinner = Thinner(lifted, recipe, wanted, dict(zip(names, found.tolist(), strict=True)), sites)
     before, curves = [], []
-    for number, item in enumerate(tqdm(trial, desc="thinning", unit="text", delay=1, leave=False)):
-        before.append(thinner.untouched(item))
-        runs = thinner.each(item) if by == "each" else thinner.together(item, CONTROLS[control], seed + number)
-        curves.append(runs)
+    with progress("thinning", "text", len(trial)) as bar:
+        for number, item in enumerate(trial):
+            before.append(thinner.untouched(item))
+            runs = thinner.each(item) if by == "each" else thinner.together(item, CONTROLS[control], seed + number)
+            curves.append(runs)
+            bar.update()
     summed, plain = [_zeros(runs) for runs in zip(*curves, strict=True)], _zeros(before)
     return ThresholdCurves(
         model_id=lifted.spec.model_id,
