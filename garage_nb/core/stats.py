@@ -205,5 +205,10 @@ def token_entropy(square: Float[Tensor, "tokens dim"], energy: Float[Tensor, " t
     return safe.log() - torch.special.xlogy(square, square).sum(dim=1) / safe
 
 
+def exact(numbers: Tensor) -> Tensor:
+    """In double precision, where the device knows it."""
+    return numbers.to(wide(numbers.device))
+
+
 def wide(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64  # that device has no float64

@@ -20,8 +20,8 @@ from ...view.bars import Column, Table, number
 from ...view.figure import Plot
 from ...view.frames import framed
 from ...view.shown import Drawn
-from ..texts.prompt import Words, read_ids, said
-from ..texts.prompts import each_prompt
+from ..texts.prompt import Words, read_ids
+from ..texts.prompts import each_prompt, said_together
 from .head_scores import AHEAD, SCORES, SHARES, Wanted, even
 from .patterns import attending, demand_room, patterns
 
@@ -205,9 +205,7 @@ def _tokens(batch: Batch, name: str) -> Tensor:
 def _subject(lifted: Lifted, prompts: Prompt | None, texts: Sequence[Batch], length: int) -> str:
     if prompts is None:
         return f"{length} random tokens said twice, {len(texts)} times"
-    first = prompts[0] if isinstance(prompts, Sequence) and isinstance(prompts[0], str) and len(texts) > 1 else prompts
-    shown = said(first if isinstance(first, str) else texts[0].input_ids, texts[0], Words(lifted.tokenizer))
-    return shown if len(texts) == 1 else f"{shown} and {len(texts) - 1} more"
+    return said_together(prompts, texts, Words(lifted.tokenizer))
 
 
 def _short(score: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from ...core.stats import exact
 from ...errors import InputError, NotFiniteError, nearest
 
 Measure = Callable[[Tensor], Tensor]
@@ -53,7 +54,7 @@ class Metric:
             raise NotFiniteError(
                 "The model's answer holds NaN or infinity.", "Take the last edit back, or load the model in float32."
             )
-        found = self.measure(_exact(logits))
+        found = self.measure(exact(logits))
         if not isinstance(found, Tensor) or found.shape != logits.shape[:1]:
             got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise InputError(
@@ -82,7 +83,7 @@ def _rank(logits: Tensor, goal: Goal) -> Tensor:
 
 
 def _divergence(logits: Tensor, goal: Goal) -> Tensor:
-    log_clean = _exact(goal.clean).log_softmax(-1)
+    log_clean = exact(goal.clean).log_softmax(-1)
     return (log_clean.exp() * (log_clean - logits.log_softmax(-1))).sum(-1)
 
 
@@ -129,7 +130,3 @@ def _own(asked: Any) -> Metric:
         )
     name = str(getattr(asked, "__name__", type(asked).__name__))
     return Metric(name, name, asked)
-
-
-def _exact(logits: Tensor) -> Tensor:
-    return logits.float() if logits.device.type == "mps" else logits.double()  # which knows no float64

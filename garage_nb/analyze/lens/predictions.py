@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ...core.stats import exact
 from ...errors import NotFiniteError
 
 CHUNK = 1 << 26  # bytes of log-probabilities at a time
@@ -44,14 +45,10 @@ def predictions(
 
 
 def _read(logits: Tensor, final: Tensor, top: int, target: int) -> tuple[Tensor, ...]:
-    log, log_final = (_exact(one).log_softmax(-1) for one in (logits, final))
+    log, log_final = (exact(one).log_softmax(-1) for one in (logits, final))
     share, share_final = log.exp(), log_final.exp()
     best = share.topk(top, dim=-1)
     apart = torch.where(share_final > 0, share_final * (log_final - log), 0.0)
     aim = log[:, target]
     rank = (log > aim[:, None]).sum(-1) + 1
     return best.indices, best.values, torch.special.entr(share).sum(-1), apart.sum(-1), aim.exp(), rank
-
-
-def _exact(logits: Tensor) -> Tensor:
-    return logits.float() if logits.device.type == "mps" else logits.double()  # which knows no float64

@@ -17,6 +17,7 @@ from torch import Tensor
 from ...core import room
 from ...core.batch import Prompt
 from ...core.sites import Tap, leaving
+from ...core.stats import exact
 from ...core.tail import whole
 from ...errors import InputError, NotFiniteError, UnsupportedModelError, shortened
 from ...registry.lift import Lifted
@@ -40,9 +41,9 @@ class Translators:
 
     def of(self, layer: str, hidden: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
         """In the dtype of `hidden`."""
-        exact = _exact(hidden)
-        weight, bias = (one.to(exact) for one in self.maps[layer])
-        return (exact @ weight + bias).to(hidden)
+        x = exact(hidden)
+        weight, bias = (one.to(x) for one in self.maps[layer])
+        return (x @ weight + bias).to(hidden)
 
     def demand(self, model_id: str, layers: Sequence[str]) -> None:
         """InputError where they are another model's, or a layer was left out."""
@@ -75,9 +76,9 @@ def translators(lifted: Lifted, texts: Prompt, edits: Sequence[Tap], layers: Seq
     sites = {name: lifted.spec.site(name) for name in layers}
     for batch in batches:
         done = whole(lifted.model, batch, lifted.spec.chain, edits, sites.values())
-        end = _exact(leaving(done.ends[str(lifted.spec.chain.links[-1].stack)]))
+        end = exact(leaving(done.ends[str(lifted.spec.chain.links[-1].stack)]))
         for name, site in sites.items():
-            sums[name] = _added(sums.get(name), name, _exact(done.hidden[site]), end)
+            sums[name] = _added(sums.get(name), name, exact(done.hidden[site]), end)
     return Translators(lifted.spec.model_id, tokens, {name: found.solved() for name, found in sums.items()})
 
 
@@ -128,7 +129,3 @@ def _added(sums: _Sums | None, name: str, hidden: Tensor, end: Tensor) -> _Sums:
 def _nothing(x: Tensor, way: Tensor) -> _Sums:
     none = x.new_zeros(len(x), len(x))
     return _Sums((x, way), 0, (torch.zeros_like(x), torch.zeros_like(way)), none, none)
-
-
-def _exact(hidden: Tensor) -> Tensor:
-    return hidden.float() if hidden.device.type == "mps" else hidden.double()  # which knows no float64

@@ -19,8 +19,8 @@ from ...view.figure import Plot
 from ...view.frames import framed
 from ...view.shown import Drawn
 from ..causal.states import demand_room, states
-from ..texts.prompt import Words, said
-from ..texts.prompts import each_prompt
+from ..texts.prompt import Words
+from ..texts.prompts import each_prompt, said_together
 from .alike import Rows, cosines, growths, mean, steps, table
 
 if TYPE_CHECKING:
@@ -123,7 +123,10 @@ def similarity(
     """
     guest = lifted if other is None else lift(other)
     mine, subject = read_rows(lifted, prompts, edits, layers)
-    theirs = mine if other is None else read_rows(guest, _ids(lifted, guest, prompts), (), layers)[0]
+    theirs = mine
+    if other is not None:
+        _demand_same_tokens(lifted, guest, prompts)
+        theirs, _ = read_rows(guest, prompts, (), layers)
     first = next(iter(mine.values()))
     names = list(mine)
     drift = tuple(
@@ -146,15 +149,10 @@ def read_rows(lifted: Lifted, prompts: Prompt, edits: Sequence[Tap], layers: Sel
             found[name].append(read.cpu())
     rows = {name: Rows(torch.cat(pieces)) for name, pieces in found.items()}
     _demand_one_text(rows)
-    first = prompts if isinstance(prompts, str) else batches[0].input_ids
-    if isinstance(prompts, Sequence) and isinstance(prompts[0], str) and not isinstance(prompts, str):
-        first = prompts[0]
-    shown = said(first, batches[0], Words(lifted.tokenizer))
-    return rows, shown if len(batches) == 1 else f"{shown} and {len(batches) - 1} more"
+    return rows, said_together(prompts, batches, Words(lifted.tokenizer))
 
 
-def _ids(lifted: Lifted, guest: Lifted, prompts: Prompt) -> Prompt:
-    """The prompts for the other model, which must read them as the same tokens."""
+def _demand_same_tokens(lifted: Lifted, guest: Lifted, prompts: Prompt) -> None:
     for mine, theirs in zip(each_prompt(prompts, lifted), each_prompt(prompts, guest), strict=True):
         a, b = mine.input_ids.cpu(), theirs.input_ids.cpu()
         if not torch.equal(a, b):
@@ -162,7 +160,6 @@ def _ids(lifted: Lifted, guest: Lifted, prompts: Prompt) -> Prompt:
                 f"{lifted.spec.model_id} reads {a.shape[1]} tokens and {guest.spec.model_id} {b.shape[1]}, or others.",
                 "Compare models of one tokenizer: tokens are compared one by one.",
             )
-    return prompts
 
 
 def _demand_one_text(rows: dict[str, Rows]) -> None:

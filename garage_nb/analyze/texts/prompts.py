@@ -35,6 +35,12 @@ def said_each(prompts: Prompt, batches: Sequence[Batch], words: Words) -> tuple[
     return tuple(" ".join(words.of(batch.input_ids[0].tolist())) for batch in batches)
 
 
+def said_together(prompts: Prompt, batches: Sequence[Batch], words: Words) -> str:
+    """All of them in one line: the first, and how many more there are."""
+    first, *rest = said_each(prompts, batches, words)
+    return f"{first} and {len(rest)} more" if rest else first
+
+
 def _alone(batch: Batch, row: int) -> Batch:
     real = batch.attention_mask[row].nonzero()[:, 0]
     if int(real[-1] - real[0]) + 1 != len(real):
