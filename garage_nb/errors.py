@@ -74,6 +74,14 @@ class RecipeFileError(GarageError, ValueError):
     """A recipe file that is damaged, says what this version does not know, or cannot be written or read."""
 
 
+class PartFileError(GarageError, ValueError):
+    """A part file that is damaged, says what this version does not know, or cannot be written or read."""
+
+
+class BuildError(GarageError, ValueError):
+    """A build sheet that cannot be built, naming both sides of what does not fit, or a hybrid that cannot be saved."""
+
+
 class HookError(GarageError, RuntimeError):
     """A hook that never fired, or was asked for what it did not see."""
 

@@ -1,4 +1,4 @@
-"""Which of transformers' auto classes opens a stored model: by the architecture that its config names."""
+"""Which of transformers' classes opens a stored model: by the architecture that its config names."""
 
 from __future__ import annotations
 
@@ -22,3 +22,15 @@ def auto_class(config: Any) -> Any:
         if named & set(getattr(modeling_auto, mapping).values()):
             return getattr(transformers, auto)
     return transformers.AutoModelForCausalLM
+
+
+def class_named(name: str, model_type: str) -> Any | None:
+    """The class of this name that transformers has for a model type; None for any other name, whatever it spells."""
+    import transformers
+    from transformers.models.auto import modeling_auto
+
+    for mapping in _BY_MAPPING:
+        known = getattr(modeling_auto, mapping).get(model_type, ())
+        if name in ((known,) if isinstance(known, str) else known):
+            return getattr(transformers, name)
+    return None

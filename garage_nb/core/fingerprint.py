@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -91,7 +92,7 @@ def _checksum(tensor: Tensor) -> int:
     if tensor.is_meta or tensor.numel() == 0:
         return 0
     raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-    words = raw[: raw.numel() // 4 * 4].view(torch.int32) if raw.numel() % 4 == 0 else raw
+    words = next(raw.view(kind) for kind in _WORDS if raw.numel() % kind.itemsize == 0)
     length = 65_521  # rows of a prime length: equal entries swapped inside a row or between rows change a sum
     whole = words[: words.numel() // length * length].reshape(-1, length)
     rest = words[words.numel() // length * length :]
@@ -103,6 +104,10 @@ def _checksum(tensor: Tensor) -> int:
     return hash((int(along), int(across)))
 
 
+_WORDS = (torch.int64, torch.int32, torch.uint8)  # the widest that the bits are whole numbers of
+
+
+@lru_cache(maxsize=64)
 def _scattered(count: int, device: torch.device) -> Tensor:
     """A weight a place, like random numbers: with 1, 2, 3 … as weights, a b b a and b a a b have one sum."""
     place = torch.arange(1, count + 1, device=device, dtype=torch.int64) * 0x1E3779B97F4A7C15

@@ -24,6 +24,7 @@ from torch import nn
 from ..errors import GarageError, InputError, ModelNotFoundError, nearest
 from .auto import auto_class
 from .family import family_of, text_config
+from .quiet import quiet_when_small
 
 MODELS = Path(__file__).parent.parent / "showroom" / "models"
 _TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model")
@@ -62,14 +63,14 @@ class ModelLoader:
         name = str(source)
         place = locate(name)
         model = self._model(name, place, revision)
-        found = tokenizer or _tokenizer(name, place, revision)
+        found = tokenizer or tokenizer_at(name, place, revision)
         return model, found, describe(model, name, revision)
 
     def _model(self, name: str, place: str, revision: str | None) -> Any:
         from transformers import AutoConfig
 
         options = _from_hub(place, revision)
-        with _refusing(name), _quiet_when_small(place):
+        with _refusing(name), quiet_when_small(_stored_bytes(place)):
             config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
             if self.device_map is not None:
                 options["device_map"] = self.device_map
@@ -134,7 +135,8 @@ def describe(model: Any, name: str, revision: str | None = None) -> dict[str, An
     }
 
 
-def _tokenizer(name: str, place: str, revision: str | None) -> Any:
+def tokenizer_at(name: str, place: str, revision: str | None = None) -> Any:
+    """None for a folder that holds none."""
     from transformers import AutoTokenizer
 
     if os.path.isdir(place) and not [file for name in _TOKENIZER_FILES for file in Path(place).glob(name)]:
@@ -198,23 +200,9 @@ def _what_works(name: str) -> str:
     return f"Check the name and the network. These work offline: {nearest(name, known, count=len(known))}."
 
 
-@contextmanager
-def _quiet_when_small(place: str) -> Iterator[None]:
-    """No progress bar for what loads in a blink; downloads and large files keep transformers' own."""
-    from transformers.utils import logging as transformers_logging
-
-    logging: Any = transformers_logging
-
-    weights = list(Path(place).glob("*.safetensors"))
-    small = bool(weights) and sum(file.stat().st_size for file in weights) < 100e6
-    shown = logging.is_progress_bar_enabled()
-    if small and shown:
-        logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if small and shown:
-            logging.enable_progress_bar()
+def _stored_bytes(place: str) -> int:
+    """Of the weights in a folder; 0 for what is elsewhere."""
+    return sum(file.stat().st_size for file in Path(place).glob("*.safetensors"))
 
 
 def _demand_tokenizer(tokenizer: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import nn
 
-PROBE_VERSION = 6  # raise it whenever the probe would say something else of a model it has seen before
+PROBE_VERSION = 7  # raise it whenever the probe would say something else of a model it has seen before
 
 _NOT_SHAPING = {
     "_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "architectures", "dtype", "torch_dtype",

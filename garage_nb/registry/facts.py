@@ -26,13 +26,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from ..core.family import text_config
+from ..core.stored import stored
 from .elementary import activation_of, norm_of
 from .formula import Known, formula_of
 from .part_spec import PartSpec, PartType
@@ -150,18 +150,8 @@ def _matching(config: Any, names: re.Pattern[str]) -> dict[str, float]:
 
 
 def _weights(module: nn.Module) -> str:
-    shapes = sorted((name, list(shape)) for name, shape in _stored(module, ""))
+    shapes = sorted((name, list(tensor.shape)) for name, tensor in stored(module))
     return hashlib.sha256(json.dumps(shapes).encode()).hexdigest()[:16]
-
-
-def _stored(module: nn.Module, prefix: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes in the state dict, without asking the module for it: its hooks are the user's."""
-    kept = {name: item for name, item in module._buffers.items() if name not in module._non_persistent_buffers_set}
-    for name, item in {**module._parameters, **kept}.items():
-        if item is not None:
-            yield prefix + name, tuple(item.shape)
-    for name, child in module.named_children():
-        yield from _stored(child, f"{prefix}{name}.")
 
 
 def _is_gated(module: nn.Module) -> bool | None:

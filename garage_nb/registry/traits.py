@@ -45,6 +45,12 @@ class Sort:
     count: int
 
 
+def sort_of(spec: ModelSpec, part: PartSpec) -> Sort:
+    """One part of a model, to be judged beside one of another."""
+    kind = part.part_type.value
+    return Sort(spec, kind, part, _traits(spec, part, kind), 1)
+
+
 def sorts(spec: ModelSpec, kind: str) -> list[Sort]:
     """The kinds of `kind` in a model, in the order they come: two for Gemma's full and sliding attention."""
     found: dict[str, Sort] = {}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...core import room
 from ...core.batch import Prompt
+from ...core.regression import Sums, added
 from ...core.sites import Tap, leaving
 from ...core.stats import exact
 from ...core.tail import whole
@@ -72,41 +73,24 @@ def translators(lifted: Lifted, texts: Prompt, edits: Sequence[Tap], layers: Seq
     need = len(layers) * 4 * 8 * width * width
     what = f"Maps of {len(layers)} layers of {width:,} dimensions"
     room.demand_room(what, need, BUDGET, "Name fewer layers, such as 0,6,-1.")
-    sums: dict[str, _Sums] = {}
+    sums: dict[str, Sums] = {}
     sites = {name: lifted.spec.site(name) for name in layers}
     for batch in batches:
         done = whole(lifted.model, batch, lifted.spec.chain, edits, sites.values())
         end = exact(leaving(done.ends[str(lifted.spec.chain.links[-1].stack)]))
         for name, site in sites.items():
             sums[name] = _added(sums.get(name), name, exact(done.hidden[site]), end)
-    return Translators(lifted.spec.model_id, tokens, {name: found.solved() for name, found in sums.items()})
+    return Translators(lifted.spec.model_id, tokens, {name: _map(found) for name, found in sums.items()})
 
 
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """Of x and of the way y − x that it still has to go, taken off `about`, their means in the first text, so that
-    large means cost no digits.
-    """
-
-    about: tuple[Tensor, Tensor]
-    count: int
-    means: tuple[Tensor, Tensor]
-    squares: Tensor
-    products: Tensor
-
-    def solved(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias. A direction that no token has is left as it is."""
-        (x, way), count = self.means, self.count
-        squares = self.squares / count - x.outer(x) / count**2
-        products = self.products / count - x.outer(way) / count**2
-        one = torch.eye(len(x), dtype=x.dtype, device=x.device)
-        ridge = RIDGE * squares.diagonal().mean().clamp(min=torch.finfo(x.dtype).tiny)
-        change = torch.linalg.solve(squares + ridge * one, products)
-        mean_x, mean_way = (about + mean / count for about, mean in zip(self.about, self.means, strict=True))
-        return one + change, mean_way - mean_x @ change
+def _map(sums: Sums) -> tuple[Tensor, Tensor]:
+    """Weight and bias. A direction that no token has is left as it is."""
+    way = sums.solved(RIDGE)
+    return torch.eye(len(way.weight), dtype=way.weight.dtype, device=way.weight.device) + way.weight, way.bias
 
 
-def _added(sums: _Sums | None, name: str, hidden: Tensor, end: Tensor) -> _Sums:
+def _added(sums: Sums | None, name: str, hidden: Tensor, end: Tensor) -> Sums:
+    """Of the hidden states and of the way that they still have to go."""
     if hidden.shape != end.shape:
         raise UnsupportedModelError(
             f"{name} is {tuple(hidden.shape)} where the last block leaves {tuple(end.shape)}.",
@@ -115,17 +99,4 @@ def _added(sums: _Sums | None, name: str, hidden: Tensor, end: Tensor) -> _Sums:
     x, way = hidden.flatten(0, -2), (end - hidden).flatten(0, -2)
     if not bool(x.isfinite().all() and way.isfinite().all()):
         raise NotFiniteError(f"{name} holds NaN or infinity.", "Take the last edit back, or load in float32.")
-    before = sums or _nothing(x.mean(0), way.mean(0))
-    x, way = x - before.about[0], way - before.about[1]
-    return _Sums(
-        before.about,
-        before.count + len(x),
-        (before.means[0] + x.sum(0), before.means[1] + way.sum(0)),
-        before.squares + x.T @ x,
-        before.products + x.T @ way,
-    )
-
-
-def _nothing(x: Tensor, way: Tensor) -> _Sums:
-    none = x.new_zeros(len(x), len(x))
-    return _Sums((x, way), 0, (torch.zeros_like(x), torch.zeros_like(way)), none, none)
+    return added(sums, x, way)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
-from ...core.batch import Batch, Prompt, prepare
+from ...core.batch import Batch, Prompt
+from ...core.singly import singly
 from ...errors import InputError
 from ...registry.lift import Lifted
 from .prompt import Words
@@ -14,8 +13,7 @@ from .prompt import Words
 
 def each_prompt(prompts: Prompt, lifted: Lifted) -> list[Batch]:
     """One batch of a single row a prompt, in their order. InputError for a mask with a hole in it."""
-    batch = prepare(prompts, lifted.model, lifted.tokenizer)
-    return [_alone(batch, row) for row in range(batch.input_ids.shape[0])]
+    return singly(prompts, lifted.model, lifted.tokenizer)
 
 
 def single_prompt(prompt: Prompt, lifted: Lifted, what: str) -> Batch:
@@ -39,12 +37,3 @@ def said_together(prompts: Prompt, batches: Sequence[Batch], words: Words) -> st
     """All of them in one line: the first, and how many more there are."""
     first, *rest = said_each(prompts, batches, words)
     return f"{first} and {len(rest)} more" if rest else first
-
-
-def _alone(batch: Batch, row: int) -> Batch:
-    real = batch.attention_mask[row].nonzero()[:, 0]
-    if int(real[-1] - real[0]) + 1 != len(real):
-        raise InputError("The mask hides tokens inside a prompt.", "Hide padding only, before or behind the tokens.")
-    ids = batch.input_ids[row, real][None]
-    written = None if batch.decoder_input_ids is None else batch.decoder_input_ids[row : row + 1]
-    return Batch(ids, torch.ones_like(ids), decoder_input_ids=written)
