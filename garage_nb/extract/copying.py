@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from ..errors import UnsupportedModelError
+from .offloaded import HOOK, brought
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -37,24 +38,26 @@ def copied(module: Module, instead: Mapping[int, Any] | None = None) -> Module:
 def _undispatch(module: nn.Module) -> None:
     """Take off what accelerate wraps around a module of a model spread over devices: it would move the inputs."""
     own = vars(module)
-    if own.pop("_hf_hook", None) is not None:
-        own.pop("_old_forward", None)
-        own.pop("forward", None)
+    if HOOK in own:
+        for name in (HOOK, "_old_forward", "forward"):
+            own.pop(name, None)
 
 
 def _without_hooks(module: nn.Module) -> dict[int, Any]:
-    """A `deepcopy` memo in which every hook table is already copied, as an empty one.
+    """A `deepcopy` memo in which every hook table is already copied, as an empty one, and accelerate's hooks as None.
 
     Copying the tables and clearing them afterwards would drag along what the hooks refer to, often a whole model.
     """
     tables = [getattr(inner, name) for inner in module.modules() for name in HOOK_TABLES]
-    return {id(table): type(table)() for table in tables}
+    wrapped = [vars(inner)[HOOK] for inner in module.modules() if HOOK in vars(inner)]
+    return {**{id(table): type(table)() for table in tables}, **{id(hook): None for hook in wrapped}}
 
 
-def demand_weights(module: nn.Module, name: str) -> None:
-    """UnsupportedModelError when a weight is not in memory: a copy of it would hold no numbers."""
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    missing = [path for path, tensor in tensors if tensor.is_meta]
+def demand_weights(model: nn.Module, path: str, name: str) -> None:
+    """UnsupportedModelError when a weight is neither in memory nor kept by accelerate: a copy would hold no numbers."""
+    module, elsewhere = model.get_submodule(path), brought(model, path)
+    tensors = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    missing = [own for own, tensor in tensors if tensor.is_meta and own not in elsewhere]
     if missing:
         raise UnsupportedModelError(
             f"The weights of {name} are not in memory ({', '.join(missing[:3])} on the meta device).",

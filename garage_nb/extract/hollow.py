@@ -26,11 +26,13 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 class Hollow(nn.Module):
-    """Answers the arguments which one part of one block is called with. It holds no weights of the donor."""
+    """Answers the arguments which one part of one block is called with. It has no weights to train."""
 
     def __init__(self, model: nn.Module, spec: ModelSpec, part: PartSpec) -> None:
         super().__init__()
         self.decoder = _emptied(model, spec, part)
+        for module in self.decoder.modules():
+            _unlearned(module)
 
     @torch.no_grad()
     def forward(
@@ -85,10 +87,16 @@ class _Unweighted(nn.Identity):
 
 
 class _Nothing(nn.Module):
-    """Stands for an embedding: adds zero, whatever is looked up."""
+    """Stands for an embedding: adds zero, whatever is looked up. Some decoders ask it where and what its weight is."""
+
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        known = next(part.parameters(), torch.zeros(()))
+        self.weight = torch.empty(0, dtype=known.dtype, device=known.device)
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        return torch.zeros((), device=args[0].device)
+        given = next((one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)), self.weight)
+        return torch.zeros((), device=given.device)
 
 
 def _emptied(model: nn.Module, spec: ModelSpec, part: PartSpec) -> nn.Module:
@@ -102,6 +110,14 @@ def _emptied(model: nn.Module, spec: ModelSpec, part: PartSpec) -> nn.Module:
     instead[id(decoder.config)] = _for_one_block(decoder.config, part.layer_idx)
     instead[id(model.get_submodule(layers))] = nn.ModuleList([copied(model.get_submodule(block), instead)])
     return copied(decoder, instead)
+
+
+def _unlearned(module: nn.Module) -> None:
+    """What the catalogue has no name for may still prepare the call: as constants, which no state dict shows."""
+    for name, weight in list(module._parameters.items()):
+        if weight is not None:
+            del module._parameters[name]
+            module.register_buffer(name, weight.detach(), persistent=False)
 
 
 def _fed(model: nn.Module, layers: str) -> nn.Module:
@@ -122,15 +138,21 @@ def _stand_ins(model: nn.Module, spec: ModelSpec) -> Iterator[tuple[int, Any]]:
     """For all that the catalogue names and that has no say in how a block is called."""
     for part in spec.parts.values():
         if part.part_type in (PartType.EMBEDDING, PartType.POSITION_EMBEDDING):
-            yield id(model.get_submodule(part.module_path)), _Nothing()
+            yield id(model.get_submodule(part.module_path)), _Nothing(model.get_submodule(part.module_path))
         elif part.part_type not in (PartType.ROTARY_EMB, PartType.FULL_LAYER):
-            yield id(model.get_submodule(part.module_path)), _Unweighted(model.get_submodule(part.module_path))
+            for path in part.extra_info.get("spread", [part.module_path]):
+                yield id(model.get_submodule(path)), _Unweighted(model.get_submodule(path))
 
 
 def _for_one_block(config: Any, layer: int) -> Any:
     """A copy of the config for a decoder that has block `layer` and no other."""
     alone = copy.deepcopy(config)
-    alone.num_hidden_layers = 1
+    try:
+        alone.num_hidden_layers = 1
+    except NotImplementedError:  # ProphetNet's
+        raise UnsupportedModelError(
+            f"{type(config).__name__} cannot be said to have one block.", "Read or change the part in the model."
+        ) from None
     if layer < len(getattr(alone, "layer_types", None) or ()):
         alone.layer_types = [alone.layer_types[layer]]
     return alone

@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..core.family import ModelFamily
 from ..core.sites import leaving, with_entering
 from ..errors import InputError
+from ..registry.specs import ModelSpec
 from ..view.cards import Card
 from ..view.frames import framed
 from ..view.shown import Shown
+from .description import PartDescription
+from .donor import Donor
 from .hollow import Hollow
+from .lone import answered
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-@dataclass(frozen=True, kw_only=True)
-class PartDescription:
-    """Where a part came from and what it takes. `tied` says in words which weights it shared; empty when none."""
-
-    model_id: str
-    name: str
-    family: ModelFamily
-    input_dim: int
-    output_dim: int
-    max_seq_len: int | None
-    parameters: int
-    tied: str = ""
-
-    def __str__(self) -> str:
-        size = f"{self.input_dim} → {self.output_dim}, {self.parameters:,} parameters"
-        known = f"{self.name} of {self.model_id} ({self.family.value}): {size}"
-        return f"{known}; {self.tied}" if self.tied else known
+    from .trial import PartTest
 
 
 class ExtractedPart(Shown, nn.Module):
     """A part on its own. `module` is the copy itself; `state_dict` holds its weights and no others."""
 
-    def __init__(self, module: nn.Module, description: PartDescription) -> None:
+    def __init__(self, module: nn.Module, description: PartDescription, donor: Donor) -> None:
         super().__init__()
         self.module = module
         self.description = description
+        self.donor = donor
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The donor's catalogue, cut to this part, its layer, and what stands outside the layers."""
+        return self.donor.spec
+
+    @property
+    def config(self) -> Any:
+        """A copy of the donor's config; None for a model of one's own without one."""
+        return self.donor.config
+
+    def test(self) -> PartTest:
+        """Shapes, finite numbers, gradients, causality, and how near it was to the part in the model."""
+        from .trial import tried
+
+        return tried(self)
 
     def frame(self) -> pd.DataFrame:
         """One row a tensor of its weights."""
@@ -61,6 +63,7 @@ class ExtractedPart(Shown, nn.Module):
             "width": f"{known.input_dim} → {known.output_dim}",
             "size": f"{known.parameters:,} parameters",
             "takes": self.takes,
+            **({"gives": known.share} if known.share else {}),
             **({"shared": known.tied} if known.tied else {}),
         }
         return Card(known.name, facts, note=".module is the module itself.")
@@ -84,15 +87,15 @@ class FreePart(ExtractedPart):
         return "one token at a time"
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.module(*args, **kwargs)
+        return answered(self.module, args, kwargs)
 
 
 @final
 class ContextPart(ExtractedPart):
     """A part that looks at several tokens, attention or a whole layer, with what its decoder would tell it."""
 
-    def __init__(self, module: nn.Module, description: PartDescription, hollow: Hollow) -> None:
-        super().__init__(module, description)
+    def __init__(self, module: nn.Module, description: PartDescription, donor: Donor, hollow: Hollow) -> None:
+        super().__init__(module, description, donor)
         self.hollow = hollow
 
     @property
@@ -112,7 +115,7 @@ class ContextPart(ExtractedPart):
         self._check(hidden, attention_mask)
         args, kwargs = self.hollow(hidden, attention_mask)
         args, kwargs = with_entering(args, kwargs, hidden)
-        return leaving(self.module(*args, **kwargs))
+        return leaving(answered(self.module, args, kwargs))
 
     def _check(self, hidden: Tensor, attention_mask: Tensor | None) -> None:
         known = self.description

@@ -16,6 +16,7 @@ from .mask import Mask
 from .patch import Patch
 from .rounds import Debate
 from .router import RouterBias
+from .sae import Sae
 from .threshold import Threshold
 
 KINDS: dict[str, type[Edit]] = {
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Edit]] = {
     "mask": Mask,
     "threshold": Threshold,
     "bias": RouterBias,
+    "sae": Sae,
     "through": Through,
     "debate": Debate,
 }

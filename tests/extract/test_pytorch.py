@@ -293,7 +293,12 @@ def test_a_component_goes_by_many_names(asked: tuple[str, int | None], name: str
         (("attention", 9), UnknownPartError, "attention_9"),
         (("layer_norm", 9), UnknownPartError, "layer_9"),
         (("gate", 0), UnknownPartError, "gate_0"),
-        (("attention_1.head_2",), InputError, "Take the whole part out: attention_1"),
+        (
+            ("attention_1.heads",),
+            InputError,
+            r"Take the whole part out: attention_1, or some: attention_1.heads\[0:2\]",
+        ),
+        (("attention_1.q",), InputError, "Take the whole part out: attention_1"),
         (("model.layers.1.mlp.up_proj",), UnknownPartError, "not a catalogued part"),
     ],
 )

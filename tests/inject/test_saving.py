@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from garage_nb.core.sealed import canonical, digest
 from garage_nb.errors import EditError, GarageError, RecipeFileError
 from garage_nb.inject.ablate import Ablate
 from garage_nb.inject.edit import Edit
@@ -26,7 +27,8 @@ from garage_nb.inject.patch import Patch
 from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.rounds import Debate
 from garage_nb.inject.router import RouterBias
-from garage_nb.inject.saving import FORMAT, _canonical, _digest
+from garage_nb.inject.sae import Sae
+from garage_nb.inject.saving import FORMAT
 from garage_nb.inject.threshold import Threshold
 
 SPANS = ["all", "prompt", "generated", "not_first", "-1", "2:6", "0,3,-1", ":4"]
@@ -55,6 +57,15 @@ MAKERS: list[Callable[[random.Random, dict[str, Any]], Edit]] = [
     lambda rng, how: Mask("attention_1", drop=rng.sample(range(16), 3), **how),
     lambda rng, how: Mask("ffn_1", keep=f"{rng.randrange(4)}:9", **how),
     lambda rng, how: Threshold("ffn_1.neurons", abs(number(rng)), **how),
+    lambda rng, how: Sae(
+        "layer_1",
+        *(torch.rand(shape) for shape in ((4, 8), (8,), (8, 4), (4,))),
+        features={3: number(rng)},
+        threshold=torch.rand(8),
+        norm="layer_norm",
+        error=rng.choice(["kept", "dropped"]),
+        **how,
+    ),
     lambda rng, how: RouterBias("gate_1", tuple(number(rng) for _ in range(4)), **how),
     lambda rng, how: Debate("layer_1", "projection", "gated", rng.random() / 2, rng.randrange(9), **how),
 ]
@@ -210,7 +221,7 @@ def test_a_recipe_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def rewritten(folder: Path, body: Any, **record: Any) -> None:
-    whole = {"format": FORMAT, "version": 1, "sha256": _digest(_canonical(body)), "recipe": body, **record}
+    whole = {"format": FORMAT, "version": 1, "sha256": digest(canonical(body)), "recipe": body, **record}
     (folder / "mine.json").write_text(json.dumps(whole))
 
 
