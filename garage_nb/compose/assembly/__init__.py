@@ -1,0 +1,1 @@
+"""From a checked sheet to a model that is proved, and to files."""

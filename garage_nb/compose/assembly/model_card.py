@@ -1,0 +1,61 @@
+"""Model card: README.md of a hybrid, as the hub reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...plain import one_line
+from .proof import Proof, Proofs
+
+_SIGNS = re.compile(r"[\\`*_\[\]<>|&~$#]")
+
+
+def model_card(proofs: Proofs, reloaded: Proof, made_of: Mapping[str, Any]) -> str:
+    sheet = made_of["sheet"]
+    ids = list(dict.fromkeys(one_line(str(donor["model_id"])) for donor in made_of["donors"].values()))
+    grafts = [one_line(line) for line in made_of["lines"]]
+    lines = [
+        "---",
+        "library_name: transformers",
+        "tags: [merge, garage_nb]",
+        "base_model:",
+        *(f"- {_quoted(name)}" for name in ids),
+        "---",
+        "",
+        f"# {_plain(sheet['name'])}",
+        "",
+        f"Put together with garage_nb from parts of {', '.join(map(_plain, ids))}.",
+        "What may be done with it, their licences say.",
+        "",
+        "```",
+        f"base {one_line(sheet['base'])}",
+        *grafts,
+        "```",
+        "",
+        "What was proved when it was built, on a short fixed prompt. None of it says how good the model is.",
+        "",
+        "| claim | found |",
+        "| --- | --- |",
+        *_rows([*proofs.rows, reloaded]),
+        "",
+        "`config.json` holds the build sheet, and `garage_build.json` the checksums of all files.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _rows(proofs: list[Proof]) -> Iterator[str]:
+    for proof in proofs:
+        yield f"| {_plain(proof.claim)} | {_plain(proof.found)} |"
+
+
+def _plain(text: str) -> str:
+    """As text, whatever Markdown would make of its signs."""
+    return _SIGNS.sub(r"\\\g<0>", one_line(text))
+
+
+def _quoted(text: str) -> str:
+    """As YAML reads it, whatever is in it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,46 @@
+"""Provenance: what a hybrid is made of, in its config, for whoever meets it without its maker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from ...core.fingerprint import Fingerprint
+from ...core.versions import made_with
+from ..layout.donors import Donor
+from ..sheet import BuildSheet
+from ..written import sheet_to_json
+
+KEY = "garage_build"  # in config.json
+Prints = Mapping[str, tuple[Donor, Fingerprint]]
+
+
+def provenance(sheet: BuildSheet, prints: Prints) -> dict[str, Any]:
+    """The sheet but for its texts, which are counted; each donor by id, revision and a hash of its weights; and the
+    versions it was built with.
+    """
+    said = {**sheet_to_json(sheet), "texts": []}
+    return {
+        "sheet": said,
+        "lines": [str(step) for step in (*sheet.grafts, *sheet.edits)],
+        "fitted_on": {"texts": len(sheet.texts), "sha256": hashlib.sha256("\0".join(sheet.texts).encode()).hexdigest()},
+        "donors": {name: _about(donor, seen) for name, (donor, seen) in prints.items()},
+        "built_with": made_with(),
+    }
+
+
+def _about(donor: Donor, seen: Fingerprint) -> dict[str, Any]:
+    info = donor.whole.info
+    return {
+        "model_id": info["model_id"],
+        "revision": info["revision"],
+        "class": type(donor.model).__name__,
+        "weights": _hash(seen),
+    }
+
+
+def _hash(seen: Fingerprint) -> str:
+    """Equal for equal names, shapes, dtypes and bits. It finds accidents, not somebody who means to deceive."""
+    listed = "\n".join(f"{name} {bits}" for name, bits in sorted(seen.state.items()))
+    return hashlib.sha256(listed.encode()).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""Blends: one tensor out of several of one shape."""

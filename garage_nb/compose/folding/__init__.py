@@ -1,0 +1,1 @@
+"""Edits written into weights, where that gives the same."""

@@ -1,0 +1,1 @@
+"""What a sheet comes to: every place of the result, checked before anything is built."""

@@ -1,0 +1,1 @@
+"""mergekit's recipes, read into build sheets and written from them. mergekit itself is not needed."""

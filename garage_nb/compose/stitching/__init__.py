@@ -1,0 +1,1 @@
+"""Linear maps that join parts of models with other hidden states."""
