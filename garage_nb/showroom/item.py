@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from ..analyze.judging.exercise import Exercise
+
 HELD_OUT_PERCENT = 15
 
 
@@ -45,6 +47,11 @@ class Item:
         """(start, end) of each answer in `text`, in characters."""
         ends = [len("".join(self.parts[: place + 1])) for place in range(len(self.parts))]
         return tuple((end - len(part), end) for end, part in zip(ends, self.parts, strict=True))[1::2]
+
+    @property
+    def exercise(self) -> Exercise:
+        """To be scored: every answer counts."""
+        return Exercise(ways=(self.parts,), domain=self.domain)
 
     @property
     def split(self) -> str:

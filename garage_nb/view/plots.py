@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STROKE: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1.4, "clip_on": False}  # a point at 0 is whole
 PLACES = 16  # named along an axis
 SQUARE = (0.32, 0.6)  # inches across a column of a grid, as its names need
+HANDLE = 0.5  # inches of a legend's stroke and of the gap behind its name
 
 
 def axes(ax: Axes | None = None, size: tuple[float, float] = (6.4, 3.0)) -> Axes:
@@ -106,8 +107,10 @@ def _inches(ax: Axes) -> tuple[float, float]:
 
 
 def legend(ax: Axes) -> None:
-    """Above the picture, where no line can run through it."""
+    """Above the picture, where no line can run through it, in as many columns as find room."""
+    _, labels = ax.get_legend_handles_labels()
+    columns = max(1, min(4, int(_inches(ax)[0] / (HANDLE + wide(labels)))))
     handles = {"handlelength": 1.4, "handletextpad": 0.6}
-    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, **handles)
+    shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, **handles)
     for text in shown.get_texts():
         text.update(style())

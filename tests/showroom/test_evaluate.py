@@ -1,19 +1,12 @@
 """Scores count what greedy decoding would have written."""
 
-import pytest
 import torch
 from torch import Tensor
 
+from garage_nb.analyze.judging.score import Score
 from garage_nb.showroom import items
-from garage_nb.showroom.evaluate import Score, exercises, score
+from garage_nb.showroom.evaluate import exercises, score
 from garage_nb.showroom.tokenizer import build
-
-
-def test_interval_is_wilsons() -> None:
-    low, high = Score(right=81, n=263).interval
-
-    assert (low, high) == pytest.approx((0.2553, 0.3662), abs=1e-4)  # Newcombe 1998, table I
-    assert Score(right=0, n=20).interval == pytest.approx((0.0, 0.1611), abs=1e-4)
 
 
 def test_the_right_next_tokens_score_one() -> None:

@@ -14,8 +14,8 @@ from ...core.sites import Read, Reader, Site
 from ...inject.recipe import Recipe
 from ...inject.sweep import swept_over
 from ...registry.lift import Lifted
+from ..texts.token_loss import Item
 from .thinning import ARMS, Cell
-from .token_loss import Item
 
 THRESHOLD = "threshold"
 

@@ -22,11 +22,11 @@ from ...registry.lift import Lifted
 from ...registry.selecting import Selector
 from ..texts.apart import apart
 from ..texts.domains import Domains
+from ..texts.token_loss import items
 from .levels import levels
 from .thin_runs import THRESHOLD, Outcome, Thinner, Zeros
 from .thinning import CONTROLS
 from .threshold_curves import ThresholdCurves
-from .token_loss import items
 
 WAYS = ("together", "each")
 

@@ -19,12 +19,17 @@ Domains = Mapping[str, Prompt]
 
 def texts_by_domain(lifted: Lifted, prompts: Prompt | Domains) -> dict[str, list[Batch]]:
     """By domain. A mapping that holds token ids is a prompt."""
+    return {domain: list(_each(lifted, texts)) for domain, texts in prompts_by_domain(prompts).items()}
+
+
+def prompts_by_domain(prompts: Prompt | Domains) -> dict[str, Prompt]:
+    """The same as they were given. InputError where there is none."""
     by_domain: Mapping[Any, Any] = (
         prompts if isinstance(prompts, Mapping) and "input_ids" not in prompts else {ONE: prompts}
     )
     if not by_domain:
         raise InputError("No prompts were given.", "Give texts, or texts by domain: {'law': […], 'code': […]}.")
-    return {str(domain): list(_each(lifted, texts)) for domain, texts in by_domain.items()}
+    return {str(domain): texts for domain, texts in by_domain.items()}
 
 
 def _each(lifted: Lifted, texts: Prompt) -> Iterator[Batch]:

@@ -18,7 +18,7 @@ from ...core.stats import wide
 from ...errors import InputError, NotFiniteError, UnsupportedModelError
 from ...registry.lift import Lifted
 from ..lens.predictions import CHUNK
-from ..texts.prompt import read_ids
+from .prompt import read_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def _surprise(logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " toke
 
 def items(lifted: Lifted, texts: Sequence[Batch]) -> list[Item]:
     """InputError for a text in which nothing is to be predicted, UnsupportedModelError for a model that does not."""
-    _demand_predicts(lifted)
+    demand_predicts(lifted)
     special = torch.tensor(sorted(getattr(lifted.tokenizer, "all_special_ids", ())), dtype=torch.long)
     found = []
     for text in texts:
@@ -76,7 +76,7 @@ def items(lifted: Lifted, texts: Sequence[Batch]) -> list[Item]:
     return found
 
 
-def _demand_predicts(lifted: Lifted) -> None:
+def demand_predicts(lifted: Lifted) -> None:
     able = getattr(lifted.model, "can_generate", None)
     if able is not None and not able():
         raise UnsupportedModelError(

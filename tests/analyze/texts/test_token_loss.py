@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from garage_nb.analyze.sparsity import token_loss
-from garage_nb.analyze.sparsity.token_loss import items
+from garage_nb.analyze.texts import token_loss
 from garage_nb.analyze.texts.prompts import each_prompt
+from garage_nb.analyze.texts.token_loss import items
 from garage_nb.core.run import logits
 from garage_nb.errors import InputError, NotFiniteError, UnsupportedModelError
 from garage_nb.garage import Garage
