@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import InputError, nearest
 from .attention import AttentionView
 from .bench import TuningBench
+from .composer import Composer
 from .dashboard import Dashboard
 from .lens import LensView
 from .picker import LayerPicker
@@ -21,6 +22,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "attention": AttentionView,
     "lens": LensView,
     "dashboard": Dashboard,
+    "composer": Composer,
     "ping": Ping,
 }
 

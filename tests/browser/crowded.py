@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from garage_nb.garage import Garage
-from garage_nb.widgets import AttentionView, LayerPicker, LensView, SparsityScope, TuningBench
+from garage_nb.widgets import AttentionView, Composer, LayerPicker, LensView, SparsityScope, TuningBench
 
 NAME = "organisation/" + "long-name-" * 9
 LAYERS, HEADS, TOKENS, SIDE = 48, 32, 256, 24
@@ -98,4 +98,23 @@ def picker(garage: Garage) -> tuple[Any, dict[str, Any]]:
     return view, {}
 
 
-MADE = {"picker": picker, "bench": bench, "scope": scope, "attention": attention, "lens": lens}
+def composer(garage: Garage) -> tuple[Any, dict[str, Any]]:
+    view = Composer(garage, {"b": garage.model, "other": "showroom-llama"})
+    view.wait(60)
+    for layer in range(6):
+        view.place("b", f"layer_{layer}", f"gap_{layer}")
+        view.place("b", f"attention_{layer}", f"attention_{layer + 6}")
+    view.wait(60)
+    refused = [
+        "swap attention_1 other[attention_2]",
+        "refused",
+        "attention_2 of other does not fit: " + "a reason, " * 9,
+    ]
+    state = {**view._sheet, "grafts": [*view._sheet["grafts"], refused]}
+    table = {"heads": ["hybrid", NAME], "names": ["accuracy, " + NAME], "cells": [["0.5", "worse"]], "caption": NAME}
+    return view, {"_sheet": state, "_proofs": [["✓", "claim " * 9, "found " * 20]] * 3, "_judged": table, "_told": NAME}
+
+
+MADE = {
+    "picker": picker, "bench": bench, "scope": scope, "attention": attention, "lens": lens, "composer": composer,
+}  # fmt: skip

@@ -14,7 +14,7 @@ from garage_nb.widgets.named import NAMED
 from .labpage import Notebook
 
 PANELS = [name for name in NAMED if name not in ("dashboard", "ping")]
-PROMPTED = [name for name in PANELS if name != "picker"]
+PROMPTED = [name for name in PANELS if name not in ("picker", "composer")]
 SETUP = "%load_ext garage_nb\ngarage = %garage load showroom"
 ARGUMENTS = {name: ' "The capital of France is"' if name in PROMPTED else "" for name in PANELS}
 CELLS = [SETUP, *(f"%garage show {name}{ARGUMENTS[name]}" for name in PANELS)]

@@ -38,7 +38,8 @@ def settled(widget: Any) -> Any:
 
 
 def opened(name: str, garage: Garage, prompt: str = PROMPT, **options: Any) -> Any:
-    return settled(made(name, garage, **{} if name in ("picker", "ping") else {"prompt": prompt}, **options))
+    given = {} if name in ("picker", "composer", "ping") else {"prompt": prompt}
+    return settled(made(name, garage, **given, **options))
 
 
 def logits(garage: Garage) -> torch.Tensor:

@@ -7,17 +7,6 @@ const SCALES = {
 };
 const round = factor => Number(factor.toPrecision(3));
 
-/** A box for one line of text. `act` is told of it when it is left or Enter is pressed; the notebook hears no key of it. */
-function entry(kind, label, act, more = {}) {
-  const node = Object.assign(control("input", `gnb-field ${kind}`, label), { type: "text", tabIndex: 0, autocomplete: "off", ...more });
-  node.addEventListener("keydown", event => {
-    if (event.key !== "Escape") event.stopPropagation();
-    if (event.key === "Enter" && !event.isComposing) act(node.value.trim());
-  });
-  node.addEventListener("change", () => act(node.value.trim()));
-  return node;
-}
-
 /** One row of the desk: name, bypass, solo, slider, number. `moved(part, factor, gesture)` is told of every move. */
 function fader(part, scale, { moved, toggle, remove }) {
   const row = make("div", "gnb-fader");

@@ -43,6 +43,17 @@ function labelled(text, node) {
   return label;
 }
 
+/** A box for one line of text. `act` is told of it when it is left or Enter is pressed; the notebook hears no key of it. */
+function entry(kind, label, act, more = {}) {
+  const node = Object.assign(control("input", `gnb-field ${kind}`, label), { type: "text", tabIndex: 0, autocomplete: "off", ...more });
+  node.addEventListener("keydown", event => {
+    if (event.key !== "Escape") event.stopPropagation();
+    if (event.key === "Enter" && !event.isComposing) act(node.value.trim());
+  });
+  node.addEventListener("change", () => act(node.value.trim()));
+  return node;
+}
+
 /** A name whose middle gives way when it does not fit; the end stays, from the last number on if that is near it. */
 function shortening(text) {
   const node = make("span", "gnb-name"), tail = Math.max(5, /_?\d+\D{0,10}$/.exec(text)?.[0].length ?? 0);
