@@ -12,11 +12,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _WHERE = {
+    "Adapt": "compose.graft",
+    "BuildSheet": "compose.sheet",
     "Garage": "garage",
     "GarageError": "errors",
     "HookManager": "core.hooks",
     "LayerInjector": "inject.layer",
     "LayerPicker": "widgets.picker",
+    "Merge": "compose.graft",
     "ModelDecomposer": "registry.models",
     "ModelFamily": "registry.models",
     "ModelLoader": "core.loader",
@@ -28,9 +31,14 @@ _WHERE = {
     "Recipe": "inject.recipe",
     "SelfDebate": "inject.debate",
     "SnapshotCapture": "snapshot.capture",
+    "Stack": "compose.graft",
+    "Swap": "compose.graft",
     "TensorUtils": "core.tensor",
+    "load_part": "extract.shelf.loading",
     "open_result": "view.saved",
     "quick_load": "core.loader",
+    "save_part": "extract.shelf.saving",
+    "shelf": "extract.shelf.shelf",
 }
 
 __all__ = [*_WHERE, "load_ipython_extension", "unload_ipython_extension"]

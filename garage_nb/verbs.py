@@ -36,7 +36,9 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Verb:
-    """One entry. A `session` verb means something only while a session lasts; a `model` verb needs one on the lift."""
+    """One entry. A `session` verb means something only while a session lasts; a `model` verb needs one on the lift; a
+    `sheet` verb changes what is to be built.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -44,6 +46,7 @@ class Verb:
     model: bool
     doc: str
     signature: inspect.Signature
+    sheet: bool = False
 
     @property
     def summary(self) -> str:
@@ -57,14 +60,15 @@ class Verb:
     @property
     def edits(self) -> bool:
         """Whether it changes what is in force."""
-        return self.session and self.model
+        return self.session and self.model and not self.sheet
 
 
-def verb(*aliases: str, session: bool = False, model: bool = True) -> Callable[[Method], Method]:
+def verb(*aliases: str, session: bool = False, model: bool = True, sheet: bool = False) -> Callable[[Method], Method]:
     """Mark a method of Garage as a verb."""
 
     def mark(method: Method) -> Method:
-        entry = Verb(method.__name__, aliases, session, model, inspect.getdoc(method) or "", inspect.signature(method))
+        doc, signature = inspect.getdoc(method) or "", inspect.signature(method)
+        entry = Verb(method.__name__, aliases, session, model, doc, signature, sheet)
         setattr(method, _MARK, entry)
         return method
 

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from garage_nb.analyze.judging.judge import judge
 from garage_nb.answers.registered import Registered
+from garage_nb.answers.sheet import SheetFile
 from garage_nb.answers.sweep import Sweep
+from garage_nb.compose.assembly.build import build
+from garage_nb.compose.graft import Stack, Swap
+from garage_nb.compose.layout.check import check
+from garage_nb.compose.peft.parts import AdapterPart, AdapterParts
+from garage_nb.compose.ref import Ref
+from garage_nb.compose.sheet import BuildSheet
+from garage_nb.extract.shelf.shelf import Shelf, Shelved
 from garage_nb.garage import Garage
+from garage_nb.inject.recipe import Recipe
+from garage_nb.registry.lift import Lifted, lift
 from garage_nb.view.origin import origin_of
 from garage_nb.view.saved import SavedResult
 from garage_nb.view.shown import Shown
+from tests.families import tiny
 
 TEXTS = {
     "markup": '<img src=x onerror="alert(1)"><b>b</b> &amp;',
@@ -79,7 +92,9 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         "head plot": attended.plot("attention_1.head_0"),
         **_causal(garage, prompt),
         **_scanned(garage, text, prompt),
-        "extracted": garage.extract("attention_1"), "verified": garage.verify(),
+        **_built(text),
+        "extracted": garage.extract("attention_1"), "part test": garage.extract("attention_1").test(),
+        "shelf": Shelf(text, (Shelved(text, None, text),)), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
         "settings": garage.config(), "models": garage.models(), "stopped": garage.stop(), "doctor": garage.doctor(),
     }  # fmt: skip
@@ -111,6 +126,7 @@ def _scanned(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
         "heads": heads, "heads plot": heads.plot("sink"), "similarity": alike, "similarity plot": alike.plot(),
         "resemblance": pair, "resemblance plot": pair.plot(), "neurons": neurons, "neurons plot": neurons.plot(),
         "shares": shares, "shares plot": shares.plot(), **_thinned(garage),
+        **_judged(garage, text, prompt),
     }  # fmt: skip
 
 
@@ -118,6 +134,34 @@ def _thinned(garage: Garage) -> dict[str, Shown]:
     texts = [f"The capital of {country} is" for country in ("France", "Spain", "Japan")]
     thinned = garage.thresholds(texts, layers="ffn_0.neurons", shares="0,0.5", control="none")
     return {"thinned": thinned, "thinned plot": thinned.plot()}
+
+
+def _judged(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
+    """Beside a model and in a domain of that name."""
+    asked = {"prompt": prompt, "answer": "Paris", "domain": text}
+    judged = judge(
+        garage.lifted,
+        {f"{text}.": garage.lifted},
+        Recipe(),
+        texts={text: [prompt], "plain": ["The capital of France is"]},
+        exercises=[asked, ("The capital of France is", "Paris")],
+    )
+    return {"judged": judged, "judged plot": judged.plot()}
+
+
+def _built(text: str) -> dict[str, Shown]:
+    """With the text as a place and as the name of the result."""
+    donors = {"a": _donor()}
+    checked = check(BuildSheet("a", donors, (Swap(text, Ref.of("[ffn_0]")),), name=text))
+    hybrid = build(BuildSheet("a", donors, (Stack.of("0 0"),), name=text))
+    parts = AdapterParts(text, "LoRA", text, (AdapterPart(text, text, 2, 4, 2, 8),))
+    plan = SheetFile(Path(text), checked.sheet)
+    return {"checked": checked, "hybrid": hybrid, "proofs": hybrid.proofs, "plan": plan, "adapter": parts}
+
+
+@cache
+def _donor() -> Lifted:
+    return lift(tiny("llama", 1))
 
 
 def _each(garage: Garage, prompt: str) -> Sweep:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,7 @@ def asserts(function: ast.AST, helpers: set[str]) -> bool:
     return False
 
 
+@cache
 def asserting_helpers() -> set[str]:
     """Names of functions in tests/ that assert for those who call them."""
     functions = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ..answers.brought import amounts, brought
@@ -13,6 +14,8 @@ from ..answers.recipe import Written
 from ..core.tokens import Tokens
 from ..errors import InputError
 from ..inject.ablate import Ablate
+from ..inject.borrowed.door import borrow
+from ..inject.borrowed.steering import save_directions
 from ..inject.edit import Edit
 from ..inject.edits import Add, Noise, Scale, Steer, Through, number_or_direction
 from ..inject.layer import LayerInjector
@@ -179,17 +182,39 @@ class Editing(Session):
         return InForce(self.history)
 
     @verb(session=True)
+    def borrow(
+        self,
+        path: str,
+        *,
+        at: str | None = None,
+        strength: float = 1.0,
+        features: str = "",
+        error: Literal["kept", "dropped"] = "kept",
+    ) -> InForce:
+        """Put in force what another library keeps in files: directions to steer by, or a sparse autoencoder.
+
+        Args:
+            path: a .safetensors, .gguf or .svec file of directions, or a folder of SAELens'
+            at: where it acts, or which of several directions; as the files say when left out
+            strength: how many times the directions
+            features: of an autoencoder, what to scale by how much: 12=3,40=0
+            error: of an autoencoder, what it does not rebuild: kept or dropped
+        """
+        found = borrow(path, self.spec, at=at, strength=strength, features=features, error=error)
+        return self.apply(Recipe((*self.edits.edits, *found.edits)))
+
+    @verb(session=True)
     def recipe(self, action: Literal["show", "save", "apply"] = "show", file: str | None = None) -> Written:
         """Show the changes as lines to type, save them, or put saved ones in force.
 
         Args:
             action: show, save or apply; applying takes the place of what is in force, and undo brings that back
-            file: a .json file, or a folder; tensors are kept beside it
+            file: a .json file, or a folder, with tensors beside it; directions alone also as .safetensors or .gguf
         """
         if (action == "show") != (file is None):
             raise InputError(f"recipe {action} {'needs' if file is None else 'takes no'} FILE.", _RECIPE_USAGE)
         if action == "save":
-            return Written(self.edits, verbs_of(type(self)), self.edits.save(str(file)))
+            return Written(self.edits, verbs_of(type(self)), self._saved(str(file)))
         if action == "apply":
             self.apply(Recipe.load(str(file)))
         return Written(self.edits, verbs_of(type(self)))
@@ -225,6 +250,11 @@ class Editing(Session):
         finally:
             if self._lifted is lifted:
                 self.history = before
+
+    def _saved(self, file: str) -> Path:
+        if file.endswith((".safetensors", ".gguf")):
+            return save_directions(self.edits, self.spec, file)
+        return self.edits.save(file)
 
     def _each(self, part: Layers, edit: Callable[[str], Edit]) -> InForce:
         """Several places chosen at once are one step for undo."""

@@ -19,12 +19,11 @@ from ..analyze.weights.weights import Weights, weights
 from ..core.batch import Prompt
 from ..core.numbers import Numbers, numbers
 from ..errors import InputError
-from ..showroom import corpus
-from ..showroom.domains import DOMAINS
 from ..verbs import verb
 from .session import Layers, Session
+from .showroom_texts import showroom_texts
 
-SHOWROOM_TEXTS, THINNED_TEXTS = 25, 8  # of each domain; the second to run some thirty times each
+THINNED_TEXTS = 8  # of each domain, to run some thirty times each
 
 
 class Scanning(Session):
@@ -55,7 +54,7 @@ class Scanning(Session):
             sink: share of attention to the first token from which a head is flagged
             growth: how many times the norm grows from one place of the stream to the next to be flagged
         """
-        texts = [text for each in _showroom_texts().values() for text in each] if prompts is None else prompts
+        texts = [text for each in showroom_texts().values() for text in each] if prompts is None else prompts
         near = self.settings.tau if tau is None else tau
         limits = Limits(outlier=outlier, firing=firing, rare=rare, sink=sink, growth=growth)
         return scan(self.lifted, texts, self.edits.taps(self.spec), layers, other=other, tau=near, limits=limits)
@@ -123,7 +122,7 @@ class Scanning(Session):
             relabellings: how often the prompts change their domains at random, to tell preference from chance
             seed: for drawing them
         """
-        texts = _showroom_texts() if prompts is None else prompts
+        texts = showroom_texts() if prompts is None else prompts
         edits = self.edits.taps(self.spec)
         return neurons(self.lifted, texts, edits, layers, threshold=threshold, relabellings=relabellings, seed=seed)
 
@@ -170,8 +169,8 @@ class Scanning(Session):
             seed: for chance, and for the interval
         """
         alone = prompts is None and calibration is None
-        told = _showroom_texts("train", THINNED_TEXTS) if alone else calibration
-        texts = _showroom_texts("test", THINNED_TEXTS) if prompts is None else prompts
+        told = showroom_texts("train", THINNED_TEXTS) if alone else calibration
+        texts = showroom_texts("test", THINNED_TEXTS) if prompts is None else prompts
         asked: dict[str, Any] = {"calibration": told, "by": by, "control": control, "seed": seed}
         return thresholds(self.lifted, texts, self.edits, layers, numbers(shares), **asked)
 
@@ -184,8 +183,3 @@ class Scanning(Session):
             tau: the sparsity threshold, in standard deviations of a weight; 0.1 unless config says otherwise
         """
         return weights(self.lifted, layers, self.settings.tau if tau is None else tau)
-
-
-def _showroom_texts(split: str = "test", count: int = SHOWROOM_TEXTS) -> dict[str, list[str]]:
-    """Texts of every domain, held out of training unless told otherwise."""
-    return {domain: [item.text for item in corpus.items(domain, split, count)] for domain in DOMAINS}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..answers.registered import Registered
 from ..answers.settings import Settings
 from ..answers.status import Status
+from ..compose.assembly.reopening import reopened
 from ..doctor.page import Ping
 from ..errors import GarageError
 from ..inject.recipe import History, Recipe
@@ -90,7 +91,7 @@ class Session(Shown):
         """Put a model on the lift.
 
         Args:
-            source: an embedded name (showroom), a folder, a hub id, or @model for one that is in the notebook
+            source: an embedded name (showroom), a folder, a hub id, @model for one that is in the notebook, or @hybrid
             tokenizer: @tokenizer, for a live model
             dtype: float32, bfloat16 or float16; as stored when left out
             device: cpu, cuda, cuda:1, mps; the first accelerator when left out
@@ -98,8 +99,9 @@ class Session(Shown):
             revision: a branch, tag or commit of a hub model
         """
         placing = {"device": device, "dtype": dtype, "device_map": device_map}
-        self._lifted = lift(source, tokenizer=tokenizer, revision=revision, **placing)
-        self.history = History()
+        found, words, edits = reopened(source, tokenizer)
+        self._lifted = lift(found, tokenizer=words, revision=revision, **placing)
+        self.history = History(edits)
         return self
 
     @verb()

@@ -41,7 +41,7 @@ class Tending(Session):
     @verb(session=True, model=False)
     def show(
         self,
-        widget: Literal["picker", "bench", "scope", "attention", "lens", "dashboard", "ping"] = "picker",
+        widget: Literal["picker", "bench", "scope", "attention", "lens", "dashboard", "composer", "ping"] = "picker",
         prompt: str | None = None,
         *,
         parts: Layers | None = None,
@@ -51,8 +51,9 @@ class Tending(Session):
         Args:
             widget: picker, the model as an engine block; bench, a fader for every part; scope, every part at every
                 token while the model writes; attention and lens, what the model reads and would say, part by part;
-                dashboard, picker, bench and scope side by side; ping, whether widgets work here
-            prompt: the text to start with, for all but picker and ping; it can be typed in too
+                dashboard, picker, bench and scope side by side; composer, a hybrid put together of parts of other
+                models; ping, whether widgets work here
+            prompt: the text to start with, for all but picker, composer and ping; it can be typed in too
             parts: which parts have a fader, for bench, or are watched, for scope
         """
         from ..widgets.named import made

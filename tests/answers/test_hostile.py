@@ -30,8 +30,9 @@ KINDS = [
     "scan", "scan plot", "flagged",
     "weights", "weights plot", "spectra plot", "heads", "heads plot", "similarity", "similarity plot",
     "resemblance", "resemblance plot", "neurons", "neurons plot", "shares", "shares plot",
-    "thinned", "thinned plot",
-    "extracted", "verified", "registered",
+    "thinned", "thinned plot", "judged", "judged plot",
+    "checked", "hybrid", "proofs", "plan", "adapter",
+    "extracted", "part test", "shelf", "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
 SILENT = {

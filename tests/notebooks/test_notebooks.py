@@ -120,3 +120,28 @@ def test_sparsity_stands_beside_chance_and_saves_no_time() -> None:
     assert rise < 0.05 < 1 < chance
     assert said['"slower" if thinned > plain else "faster"'] == "'slower'"
     assert "zeroing is arithmetic here and saves no" in said["curves"]
+
+
+def test_the_hybrid_sorts_and_says_what_that_cost() -> None:
+    cells: Any = nbformat.read(FOLDER / "06_hybrid.ipynb", as_version=4).cells
+    said = {cell.source.splitlines()[-1]: _text(cell.outputs[-1]) for cell in cells if cell.get("outputs")}
+    sorting, _, recall, _ = range(4)
+
+    swapped, strange, stitched = (_rows(said[f"judged({name})"]) for name in ("swaps", "strangers", "stitches"))
+    perplexity = {name: row[-1] for name, row in stitched.items()}
+    reloaded = next(text for source, text in said.items() if source.startswith("type(plain)"))
+
+    assert swapped["showroom-llama"][sorting] < 0.1 < 0.9 < swapped["its attention_*"][sorting]
+    assert strange["its attention_1"][recall] < 0.1 < 0.8 < strange["showroom-llama"][recall]
+    assert perplexity["showroom-llama"] < perplexity["fitted and healed"] < perplexity["fitted"]
+    assert perplexity["fitted"] < perplexity["nothing in its place"]
+    assert perplexity["nothing in its place"] < min(perplexity["as it is"], perplexity["another part, fitted"])
+    assert "garage_hybrid" in said["type(again.model).__name__, refusal"]
+    assert reloaded == "('transformers.models.llama.modeling_llama', True, ' Paris')"
+    assert {"better", "worse", "undecided"} <= set(said["told(verdict)"].split())
+
+
+def _rows(table: str) -> dict[str, list[float]]:
+    """By name, of a frame whose names may have words, but no two spaces in a row."""
+    found = (re.fullmatch(r"(\S+(?: \S+)*?)((?: +-?[\d.]+)+)", line) for line in table.splitlines())
+    return {row[1]: [float(number) for number in row[2].split()] for row in found if row}

@@ -1,0 +1,20 @@
+"""The showroom's own texts and exercises: what verbs read where nothing else is said."""
+
+from __future__ import annotations
+
+from ..analyze.judging.exercise import Exercise
+from ..showroom import corpus
+from ..showroom.domains import DOMAINS
+
+TEXTS, EXERCISES = 25, 60  # of each domain
+
+
+def showroom_texts(split: str = "test", count: int = TEXTS) -> dict[str, list[str]]:
+    """By domain."""
+    return {domain: [item.text for item in corpus.items(domain, split, count)] for domain in DOMAINS}
+
+
+def showroom_exercises() -> list[Exercise]:
+    """Held-out ones, and of the harder level: at the ceiling of the others differences hide."""
+    found = [item for domain in DOMAINS for item in corpus.items(domain, "test", EXERCISES, level="hard")]
+    return [item.exercise for item in found]
