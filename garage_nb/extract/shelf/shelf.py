@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,10 @@ class Shelf(Shown):
         return len(self.parts)
 
     def frame(self) -> pd.DataFrame:
-        """One row a file; of a damaged one only what is wrong with it."""
+        """One row a file; of a damaged one only what is wrong with it, with NaN for the numbers."""
         heads = ["part", "family", "from", "input_dim", "output_dim", "parameters", "licence", "damage"]
-        return framed("file", [one.file for one in self.parts], heads, [_row(one) for one in self.parts])
+        rows = [[math.nan if value is None else value for value in _row(one)] for one in self.parts]
+        return framed("file", [one.file for one in self.parts], heads, rows)
 
     def picture(self) -> Table:
         rows = [_row(one) for one in self.parts]
@@ -56,7 +58,8 @@ class Shelf(Shown):
             Column("parameters", [f"{row[5]:,}" if row[0] else "" for row in rows]),
             Column("licence", [row[6] if row[0] else one.damage for row, one in zip(rows, self.parts, strict=True)]),
         ]
-        title = f"{len(self.parts)} parts in {self.folder}" if self.parts else f"No parts in {self.folder}"
+        count = {0: "No parts", 1: "1 part"}.get(len(self.parts), f"{len(self.parts)} parts")
+        title = f"{count} in {self.folder}"
         return Table([one.file for one in self.parts], columns, title=title)
 
 
