@@ -157,6 +157,7 @@ def test_a_refused_drop_names_both_sides_and_leaves_the_sheet(notebook: Notebook
     assert notebook.python("print(composer.worktop.grafts, composer.value)") == "() None"
 
 
+@pytest.mark.slow
 def test_a_donor_is_brought_by_its_name(notebook: Notebook) -> None:
     box = panel(notebook).get_by_role("combobox", name="Donor")
     box.fill("showroom-nothing")
@@ -170,6 +171,7 @@ def test_a_donor_is_brought_by_its_name(notebook: Notebook) -> None:
     assert notebook.python("print(composer.donors['c'])") == "showroom-llama-sorting"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_how_it_looks(notebook: Notebook, theme: str) -> None:
     notebook.theme(theme)
