@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.attach import hooks_of_others, hooks_of_ours
 from ..core.batch import probe
+from ..core.rounding import allowed_rounding
 from ..core.run import read
 from ..core.sites import Read, Site, leaving
 from ..errors import GarageError, UnsupportedModelError
@@ -17,7 +18,6 @@ from ..registry.part_spec import PartSpec, PartType
 from .lone import LoneExpert, Tail, chosen_alone, part_inside
 from .part import ContextPart, ExtractedPart
 
-ROUNDINGS = 1000  # the error allowed, in units of the dtype's rounding at the largest value
 _ON_HIDDEN_STATES = (PartType.FFN, PartType.LAYER_NORM, PartType.OUTPUT_HEAD)
 
 
@@ -34,7 +34,7 @@ def agree(found: Tensor, expected: Tensor) -> Agreement:
         return Agreement(float("inf"), False)
     largest = expected.abs().max().clamp(min=torch.finfo(expected.dtype).tiny)
     error = float((found - expected).abs().max() / largest)
-    return Agreement(error, error <= ROUNDINGS * torch.finfo(expected.dtype).eps)
+    return Agreement(error, error <= allowed_rounding(expected.dtype))
 
 
 def proved(model: nn.Module, part: PartSpec, taken: ExtractedPart) -> ExtractedPart:

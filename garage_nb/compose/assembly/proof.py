@@ -14,6 +14,7 @@ from torch import Tensor
 from ...core.batch import probe
 from ...core.calling import answer, asked
 from ...core.fingerprint import Fingerprint
+from ...core.rounding import allowed_rounding
 from ...core.run import logits
 from ...core.sites import Tap
 from ...core.skeleton import skeleton
@@ -26,8 +27,6 @@ from ..layout.donors import Donor
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ROUNDINGS = 1000  # the difference allowed between logits, in units of the dtype's rounding at the largest
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _alike(claim: str, found: Tensor, expected: Tensor) -> Proof:
 
 def allowed(expected: Tensor) -> float:
     """What rounding alone may differ by: kernels of another shape add in another order."""
-    return ROUNDINGS * torch.finfo(expected.dtype).eps * float(expected.abs().max())
+    return allowed_rounding(expected.dtype) * float(expected.abs().max())
 
 
 def difference(found: Tensor, expected: Tensor) -> float:

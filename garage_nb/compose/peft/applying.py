@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from ...core.batch import probe
 from ...core.calling import answer, asked
+from ...core.rounding import allowed_rounding
 from ...errors import BuildError
 from ...extract.copying import copied
 from .adapter import FACTORS, Adapter, adapter_in
 from .fit import demand_fit, demand_in_memory, is_conv
 from .parts import AdapterParts, parts_of
 
-ROUNDINGS, MOST = 1000, 0.1  # the difference allowed: in units of the dtype's rounding, and for those of sixteen bits
+MOST = 0.1  # the difference allowed, where sixteen bits would round by more
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def with_adapter(model: nn.Module, folder: str | Path, scale: float = 1.0) -> Ad
         for mine, theirs in zip(merged.parameters(), model.parameters(), strict=True):
             mine.requires_grad_(theirs.requires_grad)
         found = _logits(merged)
-    error, allowed = _relative(found, expected), min(ROUNDINGS * torch.finfo(expected.dtype).eps, MOST)
+    error, allowed = _relative(found, expected), min(allowed_rounding(expected.dtype), MOST)
     if not error <= allowed:
         raise BuildError(
             f"Merged, {adapter.folder} gives logits {error:.1g} from its own, beyond the rounding of {expected.dtype}.",
