@@ -19,19 +19,18 @@ from .undisturbed import lock_of, undisturbed
 
 
 @dataclass(frozen=True)
-class Fingerprint:
-    """Hooks, the names and bits of weights and buffers, train flags, and the logits of a fixed prompt."""
+class AtRest:
+    """What can be told of a model without running it: hooks, the names and bits of weights and buffers, train flags."""
 
     hooks: dict[str, tuple[int, ...]]
     ours: dict[str, int]
     state: dict[str, tuple[Any, ...]]
     training: dict[str, bool]
-    logits: int
 
     @classmethod
-    def of(cls, model: Any) -> Fingerprint:
-        """Read-only: one short bare forward and one pass over the weights on their own device. It waits for a run of
-        ours on another thread to be over.
+    def of(cls, model: Any) -> AtRest:
+        """Read-only: one pass over the weights on their own device. It waits for a run of ours on another thread to be
+        over.
         """
         modules = dict(model.named_modules())
         with lock_of(model):
@@ -40,10 +39,9 @@ class Fingerprint:
                 ours=_ours(modules),
                 state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
                 training={path: module.training for path, module in modules.items()},
-                logits=_checksum(bare_logits(model)),
             )
 
-    def differences(self, now: Fingerprint) -> dict[str, str]:
+    def differences(self, now: AtRest) -> dict[str, str]:
         """What `now` lost or changed, by aspect, naming the first places; empty when nothing did.
 
         Hooks that others have added meanwhile are theirs: transformers leaves some itself.
@@ -56,7 +54,6 @@ class Fingerprint:
                 [name for name in _unlike(self.state, now.state) if name in self.state and name in now.state]
             ),
             "train flags": _named(_unlike(self.training, now.training)),
-            "logits": "" if self.logits == now.logits else "a fixed prompt answers otherwise",
         }
         return {aspect: where for aspect, where in found.items() if where}
 
@@ -68,8 +65,29 @@ class Fingerprint:
             "keys": f"{len(self.state)} names in their order",
             "weights": f"{len(self.state)} tensors, {numbers:,} numbers",
             "train flags": modules,
-            "logits": "a fixed prompt",
         }
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A model at rest, and the logits of a fixed prompt."""
+
+    at_rest: AtRest
+    logits: int
+
+    @classmethod
+    def of(cls, model: Any) -> Fingerprint:
+        """Read-only: one short bare forward and one pass over the weights, with no run of ours between."""
+        with lock_of(model):
+            return cls(AtRest.of(model), _checksum(bare_logits(model)))
+
+    def differences(self, now: Fingerprint) -> dict[str, str]:
+        """As those at rest, and of the logits."""
+        answers = {} if self.logits == now.logits else {"logits": "a fixed prompt answers otherwise"}
+        return self.at_rest.differences(now.at_rest) | answers
+
+    def compared(self) -> dict[str, str]:
+        return self.at_rest.compared() | {"logits": "a fixed prompt"}
 
 
 def bare_logits(model: Any) -> Tensor:

@@ -46,6 +46,7 @@ def _without_weights() -> Iterator[None]:
 
 
 def _emptied(parameter: nn.Parameter) -> nn.Parameter:
+    """Marked as transformers marks what it has loaded, so that it draws no numbers for it."""
     made = nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
-    made.__dict__.update(parameter.__dict__)
+    made.__dict__.update(parameter.__dict__, _is_hf_initialized=True)
     return made

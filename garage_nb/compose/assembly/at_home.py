@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
-from typing import Any
 
 from torch import Tensor, nn
 
 from ...core.batch import probe
-from ...core.run import read, watched
-from ...core.sites import Read, Site, Tap, Watch, Write, everywhere, leaving, with_entering
-from ...core.undisturbed import lock_of, undisturbed
+from ...core.run import read
+from ...core.sites import Read, Site, Tap, Write, everywhere
 from ...registry.part_spec import PartSpec
 
 Entered = Sequence[tuple[PartSpec, Tensor]]
-Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def given_at_home(model: nn.Module, entered: Entered) -> list[Tensor]:
     """For each part and the states that enter it, in the fixed prompt's place: masks, angles and positions are those
     that the donor gives the part in a pass of its own.
     """
-    calls = _calls(model, [part for part, _ in entered])
-    return [_given(model, part, hidden, calls) for part, hidden in entered]
+    given: dict[int, Tensor] = {}
+    for numbers in _passes([part.module_path for part, _ in entered]):
+        given |= zip(numbers, _one_pass(model, [entered[number] for number in numbers]), strict=True)
+    return [given[number] for number in range(len(entered))]
 
 
 def way_out(part: PartSpec) -> Site:
@@ -37,33 +35,32 @@ def keep(seen: dict[Site, Tensor], site: Site, hidden: Tensor) -> None:
     seen[site] = hidden.clone()
 
 
-def _calls(model: nn.Module, parts: list[PartSpec]) -> dict[str, Call]:
-    """What each is called with in one pass, by its path."""
-    seen: dict[str, Call] = {}
-    paths = {part.module_path for part in parts if way_out(part).path == part.module_path}
-
-    def watch(path: str, module: nn.Module, call: Call) -> None:
-        seen[path] = call
-
-    if paths:
-        taps = [Watch(Site(path, "input"), partial(watch, path)) for path in paths]
-        watched(model, probe(model), taps, nullcontext())
-    return seen
+def _passes(paths: Sequence[str]) -> list[list[int]]:
+    """Numbers of paths for one pass each: what is put before a part must not change what is inside of it."""
+    passes: list[list[int]] = []
+    for number, path in enumerate(paths):
+        fitting = (own for own in passes if not any(_overlap(path, paths[other]) for other in own))
+        own = next(fitting, None)
+        if own is None:
+            passes.append(own := [])
+        own.append(number)
+    return passes
 
 
-def _given(model: nn.Module, part: PartSpec, entered: Tensor, calls: dict[str, Call]) -> Tensor:
-    if part.module_path not in calls:
-        return _in_a_run(model, part, entered)
-    args, kwargs = with_entering(*calls[part.module_path], entered)
-    with lock_of(model), undisturbed(model):
-        return leaving(model.get_submodule(part.module_path)(*args, **kwargs))
+def _overlap(path: str, other: str) -> bool:
+    return f"{path}.".startswith(f"{other}.") or f"{other}.".startswith(f"{path}.")
 
 
-def _in_a_run(model: nn.Module, part: PartSpec, entered: Tensor) -> Tensor:
-    """Of a part that adds to what it is given: what it adds is inside, and only a pass gets there."""
+def _one_pass(model: nn.Module, entered: Entered) -> list[Tensor]:
+    """What a part before it gave does not reach the next."""
     seen: dict[Site, Tensor] = {}
-    out = way_out(part)
-    put = Write(Site(part.module_path, "input"), everywhere(lambda hidden: entered))
-    taps: list[Tap] = [put, Read(out, partial(keep, seen, out))]
+    taps: list[Tap] = []
+    for part, hidden in entered:
+        taps.append(Write(Site(part.module_path, "input"), everywhere(partial(_instead, hidden))))
+        taps.append(Read(way_out(part), partial(keep, seen, way_out(part))))
     read(model, probe(model), taps)
-    return seen[out]
+    return [seen[way_out(part)] for part, _ in entered]
+
+
+def _instead(entered: Tensor, hidden: Tensor) -> Tensor:
+    return entered

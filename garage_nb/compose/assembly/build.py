@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...core.fingerprint import Fingerprint
+from ...core.fingerprint import AtRest
 from ...errors import BuildError
 from ..blends.drawing import one_build
 from ..layout.check import Check, check
@@ -19,9 +19,10 @@ from ..layout.tokens import teller
 from ..layout.whole import empty, finished, shared, speaker
 from ..sheet import BuildSheet
 from .adapting import with_adapters
-from .as_in_donors import as_in_donors, through_adapters
+from .as_in_donors import as_in_donors, taken_whole, through_adapters
 from .casting import recast
 from .hybrid import Hybrid
+from .passage import passed
 from .proof import Proof, Proofs, cached, finite, folded, logits_of, rebuilt, untouched
 from .provenance import KEY, Prints, provenance
 from .wrapping import wrapped
@@ -52,10 +53,11 @@ def build_checked(checked: Check) -> Hybrid:
 def _proofs(model: Any, made: Any, checked: Check, before: Prints) -> Iterator[Proof]:
     """In turn: on what is not finite, those after it could only fail. `made` is the model before its last rounding."""
     layout = checked.demand()
-    logits = logits_of(model)
+    passage = passed(made, layout.spec, taken_whole(layout))
+    logits = passage.logits if made is model else logits_of(model)
     yield finite(model, logits)
     yield cached(model, logits)
-    yield as_in_donors(made, layout)
+    yield as_in_donors(passage, layout)
     if not layout.apart:
         yield rebuilt(model, logits)
     yield untouched(before)
@@ -66,9 +68,9 @@ def _proofs(model: Any, made: Any, checked: Check, before: Prints) -> Iterator[P
         yield folded(made, unfolded, [edit.tap(layout.spec) for edit in edits])
 
 
-def _seen(donor: Donor) -> Fingerprint:
+def _seen(donor: Donor) -> AtRest:
     """Before anything is built. A model that was loaded for the sheet is as it was lifted."""
-    return donor.whole.baseline if donor.fresh else Fingerprint.of(donor.model)
+    return donor.whole.baseline.at_rest if donor.fresh else AtRest.of(donor.model)
 
 
 def _demanded(proofs: Iterator[Proof]) -> Iterator[Proof]:

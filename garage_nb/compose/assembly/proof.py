@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...core.batch import probe
 from ...core.calling import answer, asked
-from ...core.fingerprint import Fingerprint
+from ...core.fingerprint import AtRest
 from ...core.rounding import allowed_rounding
 from ...core.run import logits
 from ...core.sites import Tap
@@ -116,8 +116,8 @@ def folded(model: Any, unfolded: Any, taps: Iterable[Tap]) -> Proof:
     return _alike("edits in weights = in force", logits_of(model), logits(unfolded, probe(unfolded), taps))
 
 
-def untouched(before: Mapping[str, tuple[Donor, Fingerprint]]) -> Proof:
-    now = {name: seen.differences(Fingerprint.of(donor.model)) for name, (donor, seen) in before.items()}
+def untouched(before: Mapping[str, tuple[Donor, AtRest]]) -> Proof:
+    now = {name: seen.differences(AtRest.of(donor.model)) for name, (donor, seen) in before.items()}
     changed = [f"{aspect} of {name}: {where}" for name, found in now.items() for aspect, where in found.items()]
     return Proof("donors untouched", not changed, "; ".join(changed) or f"{', '.join(now)}: bit for bit")
 

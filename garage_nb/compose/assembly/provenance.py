@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from ...core.fingerprint import Fingerprint
+from ...core.fingerprint import AtRest
 from ...core.versions import made_with
 from ..layout.donors import Donor
 from ..sheet import BuildSheet
 from ..written import sheet_to_json
 
 KEY = "garage_build"  # in config.json
-Prints = Mapping[str, tuple[Donor, Fingerprint]]
+Prints = Mapping[str, tuple[Donor, AtRest]]
 
 
 def provenance(sheet: BuildSheet, prints: Prints) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def provenance(sheet: BuildSheet, prints: Prints) -> dict[str, Any]:
     }
 
 
-def _about(donor: Donor, seen: Fingerprint) -> dict[str, Any]:
+def _about(donor: Donor, seen: AtRest) -> dict[str, Any]:
     info = donor.whole.info
     return {
         "model_id": info["model_id"],
@@ -40,7 +40,7 @@ def _about(donor: Donor, seen: Fingerprint) -> dict[str, Any]:
     }
 
 
-def _hash(seen: Fingerprint) -> str:
+def _hash(seen: AtRest) -> str:
     """Equal for equal names, shapes, dtypes and bits. It finds accidents, not somebody who means to deceive."""
     listed = "\n".join(f"{name} {bits}" for name, bits in sorted(seen.state.items()))
     return hashlib.sha256(listed.encode()).hexdigest()[:32]

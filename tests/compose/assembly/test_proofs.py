@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from garage_nb.compose.assembly.as_in_donors import as_in_donors
+from garage_nb.compose.assembly.as_in_donors import as_in_donors, taken_whole
 from garage_nb.compose.assembly.build import assembled, build, build_checked
+from garage_nb.compose.assembly.passage import passed
 from garage_nb.compose.assembly.proof import Proof, Proofs, cached, equal, finite, logits_of, rebuilt, untouched
 from garage_nb.compose.graft import Stack, Swap
 from garage_nb.compose.ref import Ref
 from garage_nb.compose.sheet import BuildSheet
-from garage_nb.core.fingerprint import Fingerprint
+from garage_nb.core.fingerprint import AtRest
 from garage_nb.errors import BuildError
 from garage_nb.registry.lift import lift
 from tests.compose.bench import blocks_of, built, checked, logits, model, pair, stacked
@@ -39,7 +40,7 @@ def test_what_is_right_is_proved(family: str) -> None:
             finite(made, logits_of(made)),
             cached(made, logits_of(made)),
             rebuilt(made, logits_of(made)),
-            as_in_donors(made, layout),
+            as_in_donors(passed(made, layout.spec, taken_whole(layout)), layout),
         )
     )
     assert [row.claim for row in rows] == [
@@ -87,7 +88,7 @@ def test_a_part_that_does_something_else_than_at_home(family: str) -> None:
     block = blocks_of(made)[1]
     block.forward = lambda hidden, *args, _forward=block.forward, **kwargs: _forward(hidden * 1.01, *args, **kwargs)
 
-    found = as_in_donors(made, layout)
+    found = as_in_donors(passed(made, layout.spec, taken_whole(layout)), layout)
 
     assert found.holds is False
     assert "layer_1" in found.found
@@ -97,7 +98,7 @@ def test_a_part_that_does_something_else_than_at_home(family: str) -> None:
 def test_a_donor_that_changed_meanwhile(what: str) -> None:
     donors = pair("llama")
     opened = checked(donors, Stack.of("0 b[1]")).donors
-    before = {name: (opened[name], Fingerprint.of(opened[name].model)) for name in "ab"}
+    before = {name: (opened[name], AtRest.of(opened[name].model)) for name in "ab"}
 
     block = donors["b"].model.model.layers[3]
     with torch.no_grad():
@@ -125,7 +126,7 @@ def test_a_donor_that_changes_during_the_build_stops_it() -> None:
             weight.add_(1e-3)
 
     given = checked(donors, Stack.of("0 b[1]"))
-    donors["b"].model.model.layers[3].register_forward_hook(writes)
+    donors["b"].model.model.layers[0].register_forward_hook(writes)
 
     with pytest.raises(BuildError, match=r"donors untouched: .*weights of b"):
         build_checked(given)
