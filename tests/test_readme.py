@@ -1,0 +1,47 @@
+"""What the README shows works, line by line, in a shell and in Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.magics.conftest import run, shell
+
+__all__ = ["run", "shell"]  # fixtures
+
+README = Path(__file__).parents[1] / "README.md"
+SHOWN = re.findall(r"^```(\w*)\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+LINES = [block for language, block in SHOWN if "%garage" in block]
+PYTHON = [block for language, block in SHOWN if language == "python"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", LINES, ids=range(len(LINES)))
+def test_lines(block: str, run: Callable[[str], Any], elsewhere: Path) -> None:
+    for line in block.splitlines():
+        run(line.partition("  #")[0].strip())
+
+    assert "--to hybrid" not in block or (elsewhere / "hybrid" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
+def test_python(block: str, run: Callable[[str], Any], elsewhere: Path) -> None:
+    run(block)
+
+    saved = re.findall(r'save\w*\("([\w.]+)"', block)
+    assert saved
+    assert all((elsewhere / name).exists() for name in saved)
+
+
+def test_something_is_shown() -> None:
+    assert len(LINES) == 2
+    assert len(PYTHON) == 2
