@@ -106,10 +106,10 @@ def _range(spec: ModelSpec, text: str) -> range:
         layers = range(spec.num_layers)[slice(*bounds)]
     except (ValueError, TypeError):
         raise UnknownPartError(f"{text!r} is no range of layers.", "Write start:stop or start:stop:step.") from None
-    if not layers:
-        raise UnknownPartError(
-            f"{text!r} holds no layer of {spec.model_id}.", f"Layers are 0 to {spec.num_layers - 1}."
-        )
+    beyond = any(bound is not None and abs(bound) > spec.num_layers for bound in bounds[:2])
+    if beyond or not layers:
+        what = "reaches beyond the layers" if beyond else "holds no layer"
+        raise UnknownPartError(f"{text!r} {what} of {spec.model_id}.", f"Layers are 0 to {spec.num_layers - 1}.")
     return layers
 
 
