@@ -10,6 +10,8 @@ from typing import Any
 from ..errors import SpecFileError
 
 FILE = "card.json"
+README = "README.md"
+LICENCE = "apache-2.0"
 REPRODUCES_WITHIN = 0.05
 
 
@@ -42,7 +44,9 @@ class Card:
         return "\n".join([*_origin(self), "", *_accuracies(self), "", *_depth(self), "", _verdict(self)])
 
     def save(self, folder: Path) -> None:
+        """For programs, and as a model card for people and for whoever looks for a licence."""
         (folder / FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        (folder / README).write_text(f"---\nlicense: {LICENCE}\n---\n\n```\n{self!r}\n```\n", encoding="utf-8")
 
 
 def load(folder: Path) -> Card:

@@ -138,7 +138,8 @@ def test_norms_are_a_kind_of_their_own(llama: Any) -> None:
 @pytest.mark.parametrize(
     "selector",
     [
-        "", " ", ",", "layer_3", "layer_-4", "3", "-4", "7:", "0:4", "-4:2", "2:1", "0:2:0", "a:b", "1:2:3:4", "layr_1", "attention",
+        "", " ", ",", "layer_3", "layer_-4", "3", "-4", "7:", "0:4", "-4:2", "2:1", "0:2:0", "a:b",
+        "1:2:3:4", "layr_1", "attention",
         "attention_9_*", "nothing_*", "*", "attention_0.head_4", "attention_0.head_-5", "ffn_0.neuron_64",
         "ffn_0.heads", "attention_0.neurons", "layer_0.heads",
         "attention_0.neuron_*", "ffn_0.unit_*", "layer_0.head_*", "attention_9.head_*", "layer_0.before_*",
