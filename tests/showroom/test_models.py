@@ -66,6 +66,14 @@ def test_its_card_belongs_to_this_language_and_recipe(name: str) -> None:
 
 
 @every_model
+def test_its_model_card_says_the_same_and_the_licence(name: str) -> None:
+    text = (path(name) / "README.md").read_text(encoding="utf-8")
+
+    assert text.startswith("---\nlicense: apache-2.0\n---\n")
+    assert repr(card(name)) in text
+
+
+@every_model
 def test_its_card_tells_the_truth(name: str) -> None:
     model, _ = _opened(name)
     for domain in DOMAINS:
