@@ -52,7 +52,7 @@ def test_it_opens_plainly_in_float32_from_fp16_safetensors(name: str) -> None:
     assert stored == {"F16"}
     assert model.dtype == torch.float32
     assert model.config.vocab_size == len(tokenizer) == build().get_vocab_size()
-    assert {file.suffix for file in path(name).iterdir()} == {".json", ".safetensors"}
+    assert {file.suffix for file in path(name).iterdir()} == {".json", ".md", ".safetensors"}
 
 
 @every_model
