@@ -32,7 +32,7 @@ test-all: $(VENV)/.test $(OLDEST)/.made
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.building
+	$(BIN)/python -m tests.bench.building
 
 bench-peers: $(PEERS)/.made
 
