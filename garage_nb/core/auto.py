@@ -30,7 +30,9 @@ def class_named(name: str, model_type: str) -> Any | None:
     from transformers.models.auto import modeling_auto
 
     for mapping in _BY_MAPPING:
-        known = getattr(modeling_auto, mapping).get(model_type, ())
-        if name in ((known,) if isinstance(known, str) else known):
-            return getattr(transformers, name)
+        for registered, known in getattr(modeling_auto, mapping).items():
+            if name in ((known,) if isinstance(known, str) else known):
+                kind = getattr(transformers, name)
+                if model_type in (registered, kind.config_class.model_type):  # of what reads text in a larger model
+                    return kind
     return None

@@ -92,7 +92,8 @@ class _Nothing(nn.Module):
     def __init__(self, part: nn.Module) -> None:
         super().__init__()
         known = next(part.parameters(), torch.zeros(()))
-        self.weight = torch.empty(0, dtype=known.dtype, device=known.device)
+        here = "cpu" if known.is_meta else known.device  # a part that is built from a file runs on the host
+        self.weight = torch.empty(0, dtype=known.dtype, device=here)
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         given = next((one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)), self.weight)
@@ -105,6 +106,11 @@ def _emptied(model: nn.Module, spec: ModelSpec, part: PartSpec) -> nn.Module:
     block = spec.get_full_layer(part.layer_idx).module_path
     layers = block.rpartition(".")[0]
     decoder = _fed(model, layers)
+    if getattr(decoder, "config", None) is None:  # FSMT's
+        raise UnsupportedModelError(
+            f"{type(decoder).__name__} has no config that could say it has one block.",
+            "Read or change the part in the model.",
+        )
     instead = dict(_stand_ins(model, spec))
     instead[id(model.get_submodule(part.module_path))] = _EmptyPlace(model.get_submodule(part.module_path))
     instead[id(decoder.config)] = _for_one_block(decoder.config, part.layer_idx)

@@ -15,6 +15,7 @@ from ..core.run import read
 from ..core.sites import Read, Site, leaving
 from ..errors import GarageError, UnsupportedModelError
 from ..registry.part_spec import PartSpec, PartType
+from .chain import links
 from .lone import LoneExpert, Tail, chosen_alone, part_inside
 from .part import ContextPart, ExtractedPart
 
@@ -65,19 +66,19 @@ def _compared(model: nn.Module, part: PartSpec, taken: ExtractedPart) -> Agreeme
     except GarageError:
         raise
     except Exception as error:  # whatever a stranger's module raises is the reason
-        if isinstance(taken, ContextPart) or taken.description.units is not None:
+        if isinstance(taken, ContextPart) or taken.description.units is not None or len(links(part)) > 1:
             raise refusal(taken, f"it raises {type(error).__name__}") from error
         return None
 
 
 def _modules(model: nn.Module, part: PartSpec) -> Iterable[nn.Module]:
-    return model.get_submodule(part.module_path).modules()
+    return (module for path in links(part) for module in model.get_submodule(path).modules())
 
 
 def _in_the_model(model: nn.Module, part: PartSpec, taken: ExtractedPart) -> tuple[Tensor, Tensor]:
     """What enters and leaves the part there, of units what their share is made of."""
     module, info, turn = taken.module, part.extra_info, part.extra_info.get("turn")
-    entrance = Site(part.module_path, "input", turn)
+    entrance = Site(links(part)[0], "input", turn)
     if isinstance(module, LoneExpert):
         (tokens,) = _seen(model, Site(info["experts"], "input", turn))
         assert taken.description.units is not None

@@ -10,11 +10,13 @@ from torch import nn
 from ..core.loader import ModelLoader
 from ..registry.models import spec_of
 from ..registry.specs import ModelSpec
+from .chain import chained, links
 from .copying import demand_weights
 from .part import ExtractedPart
 from .proof import proved
-from .taking import Source, taken
-from .wanted import Component, wanted, whole_module
+from .source import Source
+from .taking import taken
+from .wanted import Component, wanted
 
 
 class PyTorchExtractor:
@@ -52,9 +54,11 @@ class PyTorchExtractor:
         spec = self._spec()
         found = wanted(spec, component, layer_idx)
         model = self.load_model()
-        part = whole_module(spec, found.part)
-        demand_weights(model, part.module_path, found.part)
-        taken_out = proved(model, part, taken(Source(model, spec), found))
+        for path in links(spec.parts[found.part]):
+            demand_weights(model, path, found.part)
+        if "spread" in spec.parts[found.part].extra_info:
+            spec = chained(model, spec, found.part)
+        taken_out = proved(model, spec.parts[found.part], taken(Source(model, spec), found))
         return taken_out if self.device is None else taken_out.to(self.device)
 
     def _spec(self) -> ModelSpec:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.parts import UNITS, parse
 from ..errors import InputError, UnknownPartError
-from ..registry.part_spec import PartSpec, PartType
+from ..registry.part_spec import PartType
 from ..registry.specs import ModelSpec
 
 _GROUP = re.compile(r"(?P<whole>[^\[\].]+)\.(?P<units>[a-z]+)\[(?P<which>[0-9:, -]+)\]")
@@ -153,17 +153,6 @@ def _first_norm(spec: ModelSpec, layer: int) -> str:
     index = spec.get_full_layer(layer).layer_idx
     norms = (name for name, part in spec.parts.items() if part.part_type is PartType.LAYER_NORM)
     return next((name for name in norms if spec.parts[name].layer_idx == index), f"layer_norm_{layer}")
-
-
-def whole_module(spec: ModelSpec, name: str) -> PartSpec:
-    """The part of a name. InputError where no single module makes it up."""
-    part = spec.parts[name]
-    if "spread" in part.extra_info:
-        raise InputError(
-            f"{name} is no module of its own: it is {', '.join(part.extra_info['spread'])}.",
-            f"Take the whole layer out: layer_{part.layer_idx}.",
-        )
-    return part
 
 
 def _runs(indices: tuple[int, ...]) -> Iterator[str]:

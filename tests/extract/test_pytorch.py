@@ -423,8 +423,14 @@ def test_what_needs_other_blocks_is_refused(entry: str) -> None:
 
 
 def test_a_part_that_is_spread_over_a_block_is_refused() -> None:
-    with pytest.raises(InputError, match=r"ffn_1 is no module of its own: .*fc1.*\n.*layer_1"):
-        PyTorchExtractor(of_the_zoo("causal-opt")).extract_component("ffn_1")
+    """Inkling's attention goes on through a convolution, with more between the two than handing on."""
+    with pytest.raises(InputError, match=r"attention_1 is no module of its own: .*attn_sconv.*\n.*layer_1"):
+        PyTorchExtractor(of_the_zoo("causal-inkling_text")).extract_component("attention_1")
+
+
+def test_a_decoder_without_a_config_is_refused_in_words() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"FSMTDecoder has no config.*\n.*in the model"):
+        PyTorchExtractor(of_the_zoo("seq2seq-fsmt")).extract_component("attention_1")
 
 
 def of_the_zoo(name: str) -> Any:

@@ -17,7 +17,8 @@ from ...errors import GarageError
 from ..description import PartDescription
 from ..offloaded import fill
 from ..part import ExtractedPart
-from ..taking import Source, taken
+from ..source import Source
+from ..taking import taken
 from ..wanted import Units, Wanted
 from .card import Layout, PartCard
 
@@ -79,7 +80,7 @@ def config_from(card: PartCard) -> Any:
     if unknown:
         raise Unbuildable(f"its config says {', '.join(unknown[:3])}, which {card.model_type} does not know")
     config = kind.from_dict(dict(card.config))
-    config._attn_implementation = card.attention
+    config.get_text_config()._attn_implementation = card.attention  # what reads no text may not know that kernel
     if card.experts is not None:
         config._experts_implementation = card.experts
     return config

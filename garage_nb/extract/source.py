@@ -1,0 +1,34 @@
+"""Source: the live model that parts are taken from, and copies of its modules. The model stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..registry.part_spec import PartSpec
+from ..registry.specs import ModelSpec
+from .chain import Chain, home, links
+from .copying import copied
+from .offloaded import brought, fill
+
+
+@dataclass(frozen=True)
+class Source:
+    """A live model and its catalogue."""
+
+    model: nn.Module
+    spec: ModelSpec
+
+    def copy(self, path: str) -> nn.Module:
+        """Of one module, with the weights that accelerate keeps elsewhere."""
+        copy = copied(self.model.get_submodule(path))
+        fill(copy, brought(self.model, path))
+        return copy
+
+    def part(self, part: PartSpec) -> nn.Module:
+        """A copy of all of it: of its module, or of a chain of several, which stands for what is at `home` of it."""
+        paths, around = links(part), home(part)
+        if paths == [around]:
+            return self.copy(around)
+        return Chain({path.removeprefix(f"{around}."): self.copy(path) for path in paths})
