@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from .lettering import lettered, name_columns
-from .palette import AMBER
+from .palette import AMBER, PLOT_MORE
 from .plots import PLACES, STROKE, axes, legend, say
-from .strokes import MARKS, NAMED, stroke
+from .strokes import FEW, NAMED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDE = 0.5  # of the way from one place to the next that the subjects take together
+WIDE, MOST = 0.5, 0.7  # of the way from one place to the next that a few, and many, subjects take together
+FIGURE, BESIDE, WIDEST = 6.4, 1.5, 9.6  # inches across a picture of few dots; beside the places; across one of many
+DOT = 0.13  # inches from one dot to the next, so that marks do not touch
+NAME = 28  # letters of a subject's name
+COLOURS = (*FEW, *PLOT_MORE)  # subjects stand in no order: none is more than another
+MARKS = "os^DvPX*"  # one for each, so that a colour that comes again has another
 
 
 class Ranged(Protocol):
@@ -38,15 +43,17 @@ def dots(
     ax: Axes | None = None,
 ) -> Axes:
     """Subjects keep their order at every place. The one that is `changed` is amber: it is the user's doing."""
-    ax = axes(ax, (6.4, 3.6))
+    many = DOT * len(series) * len(names) / MOST
+    ax = axes(ax, (min(max(FIGURE, BESIDE + many), WIDEST), 3.6))
+    wide = WIDE if len(series) <= len(FEW) else MOST
     plain = [name for name in series if name != changed]
     for number, (name, found) in enumerate(series.items()):
-        color = AMBER if name == changed else stroke(plain.index(name), len(plain))["color"]
-        aside = WIDE * (number / (len(series) - 1) - 0.5) if len(series) > 1 else 0.0
+        color = AMBER if name == changed else COLOURS[plain.index(name) % len(COLOURS)]
+        aside = wide * (number / (len(series) - 1) - 0.5) if len(series) > 1 else 0.0
         at = [place + aside for place in range(len(names))]
         ax.vlines(at, [one.low for one in found], [one.high for one in found], color=color, linewidth=1.4, alpha=0.7)
         style = {**STROKE, "linewidth": 0, "marker": MARKS[number % len(MARKS)], "color": color}
-        ax.plot(at, [one.value for one in found], label=lettered(name), **style)
+        ax.plot(at, [one.value for one in found], label=lettered(name, NAME), **style)
     ax.set_xlim(-0.5, len(names) - 0.5)
     name_columns(ax, names, PLACES)
     say(ax, "", label)

@@ -90,5 +90,5 @@ def _joined(panel: Sequence[Block], row: Sequence[Sequence[str]]) -> Iterator[st
 
 def _folded(text: str, most: int) -> str:
     """Prose goes on below; a name is cut."""
-    lines = wrapped(text, most) if " " in text else [text]
+    lines = wrapped(text, most) if " " in text else text.split("\n")  # of a head that was folded before
     return "\n".join(fit(line, most) for line in lines)

@@ -43,7 +43,12 @@ def style(**more: Any) -> dict[str, Any]:
 
 def wide(names: Iterable[str]) -> float:
     """Inches that the widest of the names takes, with a little air."""
-    return AIR + max((_inches(lettered(name)) for name in names), default=0)
+    return longest(map(lettered, names))
+
+
+def longest(texts: Iterable[str]) -> float:
+    """The same of texts as they are drawn."""
+    return AIR + max(map(_inches, texts), default=0)
 
 
 def deep(names: Iterable[str]) -> float:

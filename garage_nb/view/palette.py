@@ -11,6 +11,7 @@ PLOT_INK = "#7f8792"  # contrast about 3.7:1 on white and 4.7:1 on JupyterLab's 
 PLOT_GRID = "#7f879244"
 PLOT_LINE = "#3b82c4"  # 4.1:1 and 4.7:1
 PLOT_OTHER = "#9061c2"  # 4.5:1 and 4.2:1; a second model beside the first, where neither is changed
+PLOT_MORE = ("#16917c", "#c4527f")  # 3.9:1 and 4.8:1, 4.3:1 and 4.4:1; a fourth and a fifth subject beside others
 PLOT_AMOUNTS = "cividis"  # perceptually even, and the same to every kind of eye
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .colours import squares
-from .lettering import deep, lettered, measure, name_columns, name_rows, style, wide
+from .lettering import deep, lettered, longest, measure, name_columns, name_rows, style, wide
 from .palette import PLOT_GRID, PLOT_INK, PLOT_LINE
 from .scale import scale_of
 
@@ -109,7 +109,7 @@ def _inches(ax: Axes) -> tuple[float, float]:
 def legend(ax: Axes) -> None:
     """Above the picture, where no line can run through it, in as many columns as find room."""
     _, labels = ax.get_legend_handles_labels()
-    columns = max(1, min(4, int(_inches(ax)[0] / (HANDLE + wide(labels)))))
+    columns = max(1, min(4, int(_inches(ax)[0] / (HANDLE + longest(labels)))))
     handles = {"handlelength": 1.4, "handletextpad": 0.6}
     shown = ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, **handles)
     for text in shown.get_texts():

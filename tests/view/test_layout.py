@@ -44,6 +44,14 @@ def test_heads_go_on_several_lines_before_anything_is_cut() -> None:
     assert "…" not in "".join(lines)
 
 
+def test_a_head_of_two_words_is_folded_and_not_cut() -> None:
+    lines = Table(["a" * 80], [Column("parameters, M", ["1.067"]), Column("likeliest differs", ["0.2"])]).text()
+
+    assert widest(lines) <= 100
+    assert lines.split("\n")[0].split() == ["parameters,", "likeliest"]
+    assert lines.split("\n")[1].split() == ["M", "differs"]
+
+
 def test_columns_without_room_stand_below_beside_the_names() -> None:
     text = Table(["first", "second"], [Column(f"column_{n}", [n * 1.5, 1e6]) for n in range(20)]).text()
 

@@ -25,6 +25,7 @@ Span = tuple[str, int, int]  # a device, and the bytes from here to there
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Cost:
     """Parameters, and bytes of weights and buffers, each piece of memory once; `shared` lie in the judged model too.
+    `passes` are forward passes for a token.
 
     `seconds` are of one pass over `tokens` tokens, one number a round; rounds are the same moments for all models.
     """
@@ -32,6 +33,7 @@ class Cost:
     parameters: int
     bytes: int
     shared: int
+    passes: int
     tokens: int
     seconds: tuple[float, ...]
 
@@ -60,6 +62,7 @@ def costs(lineup: Lineup, batches: Sequence[Batch]) -> list[Cost]:
                 parameters=sum(weight.numel() for weight in weights_of(_modules(models))),
                 bytes=covered(mine),
                 shared=covered(mine) + covered(judged) - covered([*mine, *judged]),
+                passes=len(several),
                 tokens=batches[reader].input_ids.shape[1],
                 seconds=tuple(map(sum, rounds)),
             )

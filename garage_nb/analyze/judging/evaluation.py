@@ -12,9 +12,11 @@ from ...errors import InputError
 from ...view.bars import Table
 from ...view.figure import Plot
 from ...view.frames import framed
-from ...view.shown import Drawn
+from ...view.shown import Drawn, Picture
+from .boards import boards
 from .cost import Cost
-from .evaluation_table import table
+from .ensemble import Ensemble
+from .evaluation_table import EXACT, reach, table
 from .finding import MEASURES, Finding
 from .findings import of_costs, of_items, of_texts
 from .on_items import OnItems
@@ -30,8 +32,7 @@ TESTED = ("p", "p_holm", "smallest", "verdict", "note")
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Evaluation(Drawn):
-    """`names` are the judged model, those it is held against, and the ensemble of these where they read the same
-    tokens: the mean of their logits, at the price of all.
+    """`names` are the judged model, those it is held against, and the `ensemble` of some of these, where there is one.
 
     Intervals are at 95 %: of texts a bootstrap over texts, in pairs for a change; of accuracy Wilson's, of its change
     Bonett and Price's. Accuracy is told apart by McNemar's exact test at 0.05, adjusted by Holm over domains; texts by
@@ -41,6 +42,7 @@ class Evaluation(Drawn):
 
     model_id: str
     names: tuple[str, ...]
+    ensemble: Ensemble
     edits: int
     texts: OnTexts | None
     items: OnItems | None
@@ -86,11 +88,26 @@ class Evaluation(Drawn):
         kind, domains = MEASURES[wanted], list(dict.fromkeys(one.domain for one in mine))
         label = f"{kind.defined}, {kind.sure}"
         drawn = {name: [one.estimate for one in found] for name, found in series.items()}
-        picture = dots(domains, drawn, label, changed=self.names[0], ax=ax)
+        picture = dots(domains, drawn, label.replace(" %", "\u00a0%"), changed=self.names[0], ax=ax)
         return Plot(picture, f"{label}; {len(domains)} domains, {', '.join(series)}", self.frame)
 
-    def picture(self) -> Table:
-        return table(self.names, self.findings, self._counted, self.notes)
+    def picture(self) -> Picture:
+        """Two models side by side, three or more below each other."""
+        if len(self.names) <= 2:
+            return self.table()
+        facts = {
+            "judged by": self._counted,
+            "better, worse": f"where that is sure at 95 %; {EXACT}",
+            "ensemble": self.ensemble.said,
+            "reach": reach(self.findings),
+            **self.notes,
+        }
+        return boards(self.names, self.findings, {name: said for name, said in facts.items() if said}, bool(self.notes))
+
+    def table(self) -> Table:
+        """One table of all, with models in columns and a row a measure and domain."""
+        counted = " · ".join([self._counted, *([f"ensemble: {self.ensemble.said}"] if self.ensemble.said else [])])
+        return table(self.names, self.findings, counted, self.notes)
 
     def _measured(self, measure: str) -> list[Finding]:
         found = [one for one in self.findings if one.measure == measure]

@@ -10,7 +10,8 @@ from .finding import BETTER, MEASURES, SAME, WORSE, Finding
 from .redrawn import Estimate
 
 SHOWN, MODELS = 48, 5  # rows and models of a table; the frame holds them all
-PROOF = "95 % intervals in brackets; accuracy by McNemar's exact test, adjusted by Holm over domains"
+EXACT = "accuracy by McNemar's exact test, adjusted by Holm over domains"
+PROOF = f"95 % intervals in brackets; {EXACT}"
 Row = tuple[str, str]  # a measure, a domain
 
 
@@ -26,19 +27,24 @@ def table(names: Sequence[str], findings: Sequence[Finding], counted: str, notes
     more = [f"{count:,} more {what} in .frame()" for what, count in left.items() if count > 0]
     told = [f"against {name}: {_tally(name, findings, bool(notes))}" for name in names[1:]]
     apart = [f"{name}: {note}" for name, note in notes.items()]
-    caption = " · ".join(filter(None, [counted, *told, _reach(findings), PROOF, *apart, *more]))
+    caption = " · ".join(filter(None, [counted, *told, reach(findings), PROOF, *apart, *more]))
     return Table(heads, columns, title=names[0], caption=caption)
 
 
 def _rows(findings: Sequence[Finding], with_bytes: bool) -> list[Row]:
-    """Nats per byte only where tokens are not the same; of pairs, all domains together."""
-    every = dict.fromkeys((one.measure, one.domain) for one in findings)
+    """Nats per byte only where tokens are not the same; of pairs, all domains together; passes where they differ."""
+    told = (one for one in findings if one.measure != "passes" or _has_ensemble(findings))
+    every = dict.fromkeys((one.measure, one.domain) for one in told)
     first = dict(reversed(every))
     return [
         (measure, domain)
         for measure, domain in every
         if (not MEASURES[measure].is_of_pair or domain == first[measure]) and (measure != "surprise" or with_bytes)
     ]
+
+
+def _has_ensemble(findings: Sequence[Finding]) -> bool:
+    return any(one.measure == "passes" and one.estimate.value > 1 for one in findings)
 
 
 def _head(measure: str, domain: str) -> str:
@@ -86,7 +92,7 @@ def _tally(name: str, findings: Sequence[Finding], with_bytes: bool) -> str:
     return "; ".join(told) or "not compared"
 
 
-def _reach(findings: Sequence[Finding]) -> str:
+def reach(findings: Sequence[Finding]) -> str:
     """What so many items could show."""
     found = [one.smallest for one in findings if not math.isnan(one.smallest)]
     if not found:

@@ -51,6 +51,7 @@ MEASURES = {
     "memory": Measure(
         "memory, MB", "weights and buffers, bytes", is_ratio=True, is_whole=True, sure="counted", scale=1e-6
     ),
+    "passes": Measure("passes per token", "forward passes per token", is_ratio=True, is_whole=True, sure="counted"),
     "milliseconds": Measure(
         "one pass, ms", "one forward pass, ms", -1, is_ratio=True, is_whole=True, sure="median, fastest and slowest"
     ),

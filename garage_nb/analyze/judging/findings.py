@@ -72,10 +72,14 @@ def of_items(names: Sequence[str], marks: OnItems) -> Iterator[Finding]:
 
 
 def of_costs(names: Sequence[str], costs: Sequence[Cost]) -> Iterator[Finding]:
-    """Of the whole model. Parameters and memory are counted and not estimated; seconds go from least to largest."""
+    """Of the whole model. All but seconds is counted and not estimated; these go from least to largest."""
     judged = costs[0]
     for number, (name, cost) in enumerate(zip(names, costs, strict=True)):
-        amounts = {"parameters": (judged.parameters, cost.parameters), "memory": (judged.bytes, cost.bytes)}
+        amounts = {
+            "parameters": (judged.parameters, cost.parameters),
+            "memory": (judged.bytes, cost.bytes),
+            "passes": (judged.passes, cost.passes),
+        }
         for measure, (mine, other) in amounts.items():
             note = f"{cost.shared:,} of them shared" if measure == "memory" and number and cost.shared else ""
             change = Estimate(mine / other) if number else NONE

@@ -26,7 +26,7 @@ class Lineup:
     """`lifted` by name, the judged model first, with the recipe in force; the others as they are.
 
     `averaged` are those of an ensemble, which stands last in every answer: the mean of their logits, for the price of
-    all of them. Empty where there is none.
+    each of them. Empty where there is none.
     """
 
     lifted: Mapping[str, Lifted]
@@ -35,7 +35,7 @@ class Lineup:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.lifted, _unlike(ENSEMBLE, "of all", self.lifted)) if self.averaged else tuple(self.lifted)
+        return (*self.lifted, _unlike(ENSEMBLE, "of logits", self.lifted)) if self.averaged else tuple(self.lifted)
 
     @property
     def members(self) -> list[list[Lifted]]:

@@ -41,6 +41,8 @@ def test_the_ensemble_of_the_donors_is_an_arm_too(found: Evaluation) -> None:
     assert found.names == (JUDGED, FORK, SEED, "ensemble")
     assert found.notes == {}
     assert found.of("parameters", "ensemble").estimate.value == 2 * found.of("parameters", FORK).estimate.value
+    assert [found.of("passes", name).estimate.value for name in found.names] == [1, 1, 1, 2]
+    assert found.of("passes", "ensemble").change.value == 0.5
 
 
 def test_texts_are_redrawn_in_pairs(found: Evaluation) -> None:
@@ -84,8 +86,7 @@ def test_items_are_held_against_each_other_one_by_one(found: Evaluation) -> None
 def test_what_is_worse_is_said_as_what_is_better(found: Evaluation) -> None:
     assert found.of("accuracy", FORK, "sorting").verdict == "better"
     assert found.of("perplexity", FORK, "arithmetic").verdict == "worse"
-    text = repr(found)
-    assert "perplexity better in 1, worse in 2" in " ".join(text.split())
+    assert "perplexity better in 1, worse in 2" in found.table().caption
     frame = found.frame()
     assert set(frame["verdict"]) == {"", "better", "worse", "undecided"}
     assert frame.loc[("accuracy", JUDGED, "facts"), "change"] != frame.loc[("accuracy", JUDGED, "facts"), "change"]
@@ -184,7 +185,7 @@ def test_names_are_told_apart() -> None:
 
     found = judge(lifted, {"showroom-llama": lifted, "ensemble": lifted}, PLAIN, texts="sort: 3 1 >")
 
-    assert found.names == ("showroom-llama, judged", "showroom-llama", "ensemble", "ensemble, of all")
+    assert found.names == ("showroom-llama, judged", "showroom-llama", "ensemble", "ensemble, of logits")
 
 
 def test_one_text_has_no_interval() -> None:

@@ -93,7 +93,7 @@ def test_an_ensemble_answers_by_the_mean_of_logits() -> None:
         likeliest = (logits[0] + logits[1] + logits[2]).argmax(-1)[len(prompt) - 1 : -1]
         expected.append(likeliest.tolist() == answer)
 
-    found = right_of(judge(showroom(), named(*several), Recipe(), exercises=asked))
+    found = right_of(judge(showroom(), named(*several), Recipe(), exercises=asked, averaged=[*named(*several)]))
 
     wanted = [one.ways[0][1] for one in asked]
     assert len(set(wanted)) > 10
