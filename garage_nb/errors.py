@@ -78,6 +78,10 @@ class PartFileError(GarageError, ValueError):
     """A part file that is damaged, says what this version does not know, or cannot be written or read."""
 
 
+class BladeFileError(GarageError, ValueError):
+    """A blade file that is damaged, says what this version does not know, or cannot be written; or has no evidence."""
+
+
 class BuildError(GarageError, ValueError):
     """A build sheet that cannot be built, naming both sides of what does not fit, or a hybrid that cannot be saved."""
 

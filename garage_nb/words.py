@@ -6,7 +6,8 @@ taken off.
 
 IPython would evaluate every `{…}` in the line, and give up on all of them when one fails; so the magic is registered
 without expansion, and only whole words outside quotes are read here: `{name}` and `$name` put the text of a variable in
-where there is one, `@name` and `-v name` the object itself. Everything else is the user's own text.
+where there is one, `@name` and `-v name` the object itself. `{name.more}` of a variable is refused: nothing is computed
+here. Everything else is the user's own text.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _LAST = re.compile(r";\s*(?:\s\#.*)?\Z", re.DOTALL)  # behind one
 _SPACE = re.compile(r"\s+")
 _OPTION = re.compile(r"(--[\w-]+)=(.*)", re.DOTALL)
 _NAMED = re.compile(r"\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)")
+_COMPUTED = re.compile(r"\{(([A-Za-z_]\w*)[.\[(][^{}]*)\}")
 _FIELD = re.compile(r"\{([A-Za-z_]\w*)\}")
 _LIVE = re.compile(r"@([A-Za-z_]\w*)")
 
@@ -139,6 +141,12 @@ def _value(word: _Word, variables: Mapping[str, Any]) -> Any:
         return _object(live[1], variables)
     named = _NAMED.fullmatch(word.text)
     name = str(named[1] or named[2]) if named else ""
+    computed = _COMPUTED.fullmatch(word.text)
+    if computed is not None and computed[2] in variables:
+        raise InputError(
+            f"{word.text} asks for more than the text of a variable.",
+            f'Name what is meant: x = {computed[1]}, and write {{x}}. For these very letters, write "{word.text}".',
+        )
     return Text(variables[name]) if name in variables else word.text
 
 

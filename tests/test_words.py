@@ -70,6 +70,22 @@ def test_a_variable_that_is_not_there_is_named_with_the_nearest(line: str) -> No
         words(line, VARIABLES)
 
 
+@pytest.mark.parametrize("asked", ["{table.name}", "{prompt[0]}", "{table.go(1, 2)}", "{n.real}"])
+def test_more_than_a_variable_is_refused_with_what_to_write(asked: str) -> None:
+    for line in (f"build --to {asked}", f"build --to={asked}", asked):
+        with pytest.raises(InputError, match="more than the text of a variable") as caught:
+            words(line.replace(", ", ","), VARIABLES)
+        assert str(caught.value).count("\n") == 1
+
+    assert words(f'build --to "{asked}"', VARIABLES) == ["build", "--to", asked]
+    assert f"x = {asked[1:-1]}".replace(", ", ",") in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["{absent.name}", "{1.5}", "{n}.x", "{n:.2f}", "a{n.real}", "{.n}", r"\frac{n.x}"])
+def test_braces_around_anything_else_are_the_users_own(text: str) -> None:
+    assert words(text, VARIABLES) == [text]
+
+
 def test_an_object_without_a_name_is_refused() -> None:
     with pytest.raises(InputError, match="-v needs the name"):
         words("add layer_0 -v", VARIABLES)

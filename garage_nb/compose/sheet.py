@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..inject.edit import Edit
-from .graft import Graft
+from .graft import Graft, Swap
 
 if TYPE_CHECKING:
     from .assembly.hybrid import Hybrid
@@ -35,6 +35,17 @@ class BuildSheet:
     tokenizer: str = ""
     edits: tuple[Edit, ...] = ()
     texts: tuple[str, ...] = ()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Names of the donors that it takes anything from, the base first, each once."""
+        said = [self.base, self.tokenizer, *(ref.donor for graft in self.grafts for ref in graft.refs)]
+        return tuple(name for name in dict.fromkeys(said) if name)
+
+    @property
+    def is_stitched(self) -> bool:
+        """Whether any graft has adapters."""
+        return any(isinstance(graft, Swap) and graft.adapter != "none" for graft in self.grafts)
 
     def check(self) -> Check:
         """What would become of each graft, with its reason; opens the donors and builds nothing."""

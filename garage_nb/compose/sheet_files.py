@@ -9,6 +9,7 @@ from typing import Any
 from ..core.files import put, reason
 from ..core.sealed import Broken, OtherVersion, Seal
 from ..errors import BuildError, GarageError
+from .assembly.kept_edits import KeptEdits
 from .assembly.provenance import KEY
 from .mergekit.reading import sheet_from
 from .mergekit.writing import recipe_from
@@ -42,7 +43,8 @@ def open_sheet(path: str | Path) -> BuildSheet:
         if place.suffix in _YAML:
             return sheet_from(place.read_text(encoding="utf-8"))
         if place.is_dir():
-            return sheet_from_json(json.loads((place / "config.json").read_bytes())[KEY]["sheet"])
+            said = json.loads((place / "config.json").read_bytes())[KEY]["sheet"]
+            return sheet_from_json(said, KeptEdits.read(place).tensors)
         body = SEAL.read(place)
         return sheet_from_json(_without_tensors(body), SEAL.tensors(body, place))
     except OSError as error:

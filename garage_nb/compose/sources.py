@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ..extract.part import ExtractedPart
 from .layout.donors import is_part_file
 from .ref import Ref
 from .sheet import BuildSheet
+
+_BETWEEN = re.compile(r",(?![^\[]*\])")  # sources, not the parts of one
 
 
 def brought(sheet: BuildSheet, source: Any) -> tuple[BuildSheet, Ref]:
@@ -27,6 +30,15 @@ def brought(sheet: BuildSheet, source: Any) -> tuple[BuildSheet, Ref]:
     known = next((name for name, donor in sheet.donors.items() if donor is source), None)
     name = known or _free(_named(source), sheet)
     return replace(sheet, donors={**sheet.donors, name: source}), Ref(name)
+
+
+def all_brought(sheet: BuildSheet, sources: str) -> tuple[BuildSheet, tuple[Ref, ...]]:
+    """As `brought`, of several with commas between them: `b[0,1],c`."""
+    refs = []
+    for text in _BETWEEN.split(sources):
+        sheet, ref = brought(sheet, text.strip())
+        refs.append(ref)
+    return sheet, tuple(refs)
 
 
 def _named(source: Any) -> str:

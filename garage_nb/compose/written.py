@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from torch import Tensor
 
 from ..errors import BuildError, GarageError
+from ..inject.edit import Edit, short
 from ..inject.kinds import edit_from
 from .blends.methods import blend_from_json
 from .graft import Adapt, Adapter, Graft, Merge, Stack, Swap
@@ -50,6 +51,16 @@ def sheet_from_json(data: Any, tensors: Mapping[str, Tensor] | None = None) -> B
         raise BuildError(error.what, error.hint) from None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BuildError(f"This is no build sheet: {type(error).__name__} {error}.", "Write it again.") from None
+
+
+def demand_sayable(edits: Iterable[Edit]) -> None:
+    """BuildError for a module or function of the user's own, which no sheet could say again."""
+    for edit in edits:
+        if own := next((value for value in edit.values().values() if callable(value)), None):
+            raise BuildError(
+                f"The edit {str(edit)!r} holds a {short(own)} of your own, which cannot be written into a sheet.",
+                "Take it off, and put it in force on what was built.",
+            )
 
 
 def _graft_to_json(graft: Graft) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,6 +41,12 @@ class AtRest:
                 state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
                 training={path: module.training for path, module in modules.items()},
             )
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal names, shapes, dtypes and bits. It finds accidents, not somebody who means to deceive."""
+        listed = "\n".join(f"{name} {bits}" for name, bits in sorted(self.state.items()))
+        return hashlib.sha256(listed.encode()).hexdigest()[:32]
 
     def differences(self, now: AtRest) -> dict[str, str]:
         """What `now` lost or changed, by aspect, naming the first places; empty when nothing did.

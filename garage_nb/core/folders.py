@@ -5,12 +5,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from .claimed import claimed_beside
 from .files import settle
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux' renameat2
@@ -21,21 +21,18 @@ _HERE = -100  # AT_FDCWD: paths as they stand
 def put_folder(place: Path) -> Iterator[Path]:
     """An empty folder to write in; it takes its place when the block ends well, and is gone when it does not.
 
-    What was in that place goes with it. A link that leads to a folder is that folder; NotADirectoryError for a file.
+    What was in that place goes with it, and so does what killed processes have left beside it. A link that leads to a
+    folder is that folder; NotADirectoryError for a file.
     """
     place = place.resolve()
     if place.exists() and not place.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
     place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_name(f".{place.name}.{uuid4().hex}.tmp")
-    beside.mkdir()
-    try:
+    with claimed_beside(place) as beside:
         yield beside
         for path in sorted(beside.rglob("*")):
             _to_disk(path)
-        _put(beside, place)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)  # what is there now: the old one, or what could not take its place
+        _put(beside, place)  # the old one has its name then, and goes with it
 
 
 def _put(new: Path, place: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,33 +11,27 @@ from ..answers.sheet import SheetFile
 from ..compose.assembly.build import build
 from ..compose.assembly.heal import Healing, heal
 from ..compose.assembly.hybrid import Hybrid
-from ..compose.assembly.reopening import reopened
+from ..compose.assembly.reopening import relifted
 from ..compose.blends.methods import blend_from
+from ..compose.draft import Draft
 from ..compose.graft import Adapt, Graft, Merge, Stack, Swap
 from ..compose.layout.check import Check, check
 from ..compose.sheet import BuildSheet
 from ..compose.sheet_files import open_sheet, save_sheet
-from ..compose.sources import brought
+from ..compose.sources import all_brought, brought
 from ..errors import InputError
-from ..registry.lift import Lifted, lift
 from ..verbs import verb
 from .session import Session
-from .showroom_texts import showroom_exercises, showroom_texts
-
-FITTED_ON = 60  # texts of each of the showroom's domains
+from .showroom_texts import fitting_texts, showroom_exercises, showroom_texts
 
 
 class Building(Session):
-    _bench: tuple[Lifted | None, tuple[BuildSheet, ...]] = (None, ())
-    _known: Mapping[str, Lifted] = {}
+    _drafted: Draft | None = None
 
     @property
     def planned(self) -> BuildSheet:
         """The sheet in the works, with the model on the lift as its base and the recipe in force as its edits."""
-        owner, sheets = self._bench
-        if owner is not self.lifted or not sheets:
-            return BuildSheet(self.spec.model_id, edits=self.edits.edits)
-        return replace(sheets[-1], edits=self.edits.edits)
+        return self._draft.sheet(self.edits)
 
     @verb(session=True, sheet=True)
     def donor(self, name: str, source: Any) -> Check:
@@ -49,7 +41,7 @@ class Building(Session):
             name: the name that grafts call it by
             source: what load takes, @model, @part, or a part file
         """
-        return self._planned(replace(self.planned, donors={**self.planned.donors, name: source}))
+        return self._plan(replace(self.planned, donors={**self.planned.donors, name: source}))
 
     @verb(session=True, sheet=True)
     def stack(self, layers: str) -> Check:
@@ -101,15 +93,10 @@ class Building(Session):
             scale: of passthrough
             seed: of dare
         """
-        said = {
-            "weight": weight, "t": t, "density": density, "normalize": normalize, "scale": scale, "seed": seed
-        }  # fmt: skip
-        blend = blend_from(method, {name: value for name, value in said.items() if value is not None})
-        sheet, refs = self.planned, []
-        for text in _BETWEEN.split(sources):
-            sheet, ref = brought(sheet, text.strip())
-            refs.append(ref)
-        return self._with(Merge(places, tuple(refs), blend), sheet)
+        given = {"weight": weight, "t": t, "density": density, "normalize": normalize, "scale": scale, "seed": seed}
+        blend = blend_from(method, {name: value for name, value in given.items() if value is not None})
+        sheet, refs = all_brought(self.planned, sources)
+        return self._with(Merge(places, refs, blend), sheet)
 
     @verb(session=True, sheet=True)
     def adapt(self, folder: str, *, scale: float = 1.0) -> Check:
@@ -133,16 +120,13 @@ class Building(Session):
         """
         if (action in ("save", "open")) != (file is not None):
             raise InputError(f"sheet {action} {'needs a' if file is None else 'takes no'} FILE.", _USAGE)
-        owner, sheets = self._bench
         if action == "save":
             return SheetFile(save_sheet(self.planned, str(file)), self.planned)
         if action == "open":
-            return self._planned(open_sheet(str(file)))
+            return self._plan(open_sheet(str(file)))
         if action != "show":
-            if owner is not self.lifted or not sheets:
-                raise InputError("There is no graft to take back.", 'Begin with one: stack "0:4 2:6"')
-            self._bench = (owner, sheets[:-1] if action == "undo" else ())
-        return check(self._live(self.planned))
+            self._drafted = self._draft.undo() if action == "undo" else self._draft.clear()
+        return check(self._draft.live(self.planned))
 
     @verb(model=False)
     def build(self, sheet: Any = None, *, to: str | None = None, texts: Any = None, name: str = "hybrid") -> Hybrid:
@@ -185,74 +169,44 @@ class Building(Session):
         return hybrid if to is None else hybrid.saved(to)
 
     @verb()
-    def judge(self, against: Any, *, texts: Any = None, items: Any = None, seed: int = 0) -> Evaluation:
+    def judge(
+        self, against: Any, *, texts: Any = None, items: Any = None, averaged: str | None = None, seed: int = 0
+    ) -> Evaluation:
         """Judge the model beside those it was made of: on texts, on items with a right answer, and by what it costs.
 
         Args:
             against: a model or hybrid as load takes it, names with commas, or @donors, a dict from name to model
             texts: @texts, or a dict from domain to texts; the showroom's held-out ones when both are left out
             items: a .json or .csv file of prompt, answer and domain, or @items, pairs or dicts; the showroom's too
+            averaged: names with commas, whose logits' mean is judged too; those against, or of many the donors
             seed: for the intervals
         """
         alone = texts is None and items is None
-        return judge(
-            self.lifted,
-            _rivals(against),
-            self.edits,
-            texts=showroom_texts() if alone else texts,
-            exercises=showroom_exercises() if alone else items,
-            seed=seed,
-        )
+        texts, items = (showroom_texts(), showroom_exercises()) if alone else (texts, items)
+        names = None if averaged is None else [name.strip() for name in averaged.split(",")]
+        rivals = relifted(against)
+        return judge(self.lifted, rivals, self.edits, texts=texts, exercises=items, averaged=names, seed=seed)
 
     def _asked(self, sheet: Any, texts: Any, name: str) -> BuildSheet:
-        found = (
-            self._live(self.planned) if sheet is None else sheet if isinstance(sheet, BuildSheet) else open_sheet(sheet)
-        )
-        fitted = any(isinstance(graft, Swap) and graft.adapter != "none" for graft in found.grafts)
-        if texts is not None:
-            found = replace(found, texts=(texts,) if isinstance(texts, str) else tuple(texts))
-        elif fitted and not found.texts:
-            said = showroom_texts("train", FITTED_ON)
-            found = replace(found, texts=tuple(text for each in said.values() for text in each))
-        return replace(found, name=name)
+        if sheet is None:
+            sheet = self._draft.live(self.planned)
+        found = sheet if isinstance(sheet, BuildSheet) else open_sheet(sheet)
+        if texts is None and found.is_stitched and not found.texts:
+            texts = fitting_texts()
+        read = found.texts if texts is None else (texts,) if isinstance(texts, str) else tuple(texts)
+        return replace(found, name=name, texts=read)
+
+    @property
+    def _draft(self) -> Draft:
+        return Draft(self.lifted) if self._drafted is None else self._drafted.over(self.lifted)
 
     def _with(self, graft: Graft, sheet: BuildSheet | None = None) -> Check:
-        return self._planned((sheet or self.planned) + graft)
+        return self._plan((sheet or self.planned) + graft)
 
-    def _planned(self, sheet: BuildSheet) -> Check:
+    def _plan(self, sheet: BuildSheet) -> Check:
         """BuildError for a graft that does not fit: the sheet stays as it was."""
-        checked = check(self._live(sheet))
-        checked.demand()
-        self._known = {**self._known, **_lifted_by_name(sheet, checked)}
-        owner, sheets = self._bench
-        self._bench = (self.lifted, (*(sheets if owner is self.lifted else ()), sheet))
+        self._drafted, checked = self._draft.to(sheet)
         return checked
 
-    def _live(self, sheet: BuildSheet) -> BuildSheet:
-        """With the model on the lift for its base, and donors that were opened before as they are in memory."""
-        base = {sheet.base: self.lifted} if sheet.base == self.spec.model_id else {}
-        names = [sheet.base, *(ref.donor for graft in sheet.grafts for ref in graft.refs if ref.donor)]
-        known = {name: self._known[said] for name in names if (said := sheet.donors.get(name, name)) in self._known}
-        return replace(sheet, donors={**sheet.donors, **known, **base})
 
-
-def _lifted_by_name(sheet: BuildSheet, checked: Check) -> dict[str, Lifted]:
-    said = {name: sheet.donors.get(name, name) for name in checked.donors if name}
-    lifted = {name: checked.donors[name].lifted for name in said}
-    return {text: found for name, text in said.items() if isinstance(text, str) and (found := lifted[name]) is not None}
-
-
-_BETWEEN = re.compile(r",(?![^\[]*\])")  # sources, not the parts of one
 _USAGE = "Write: sheet, sheet undo, sheet save plan.json, sheet open merge.yml"
-
-
-def _rivals(against: Any) -> dict[str, Lifted]:
-    if isinstance(against, str):
-        return {name.strip(): _lifted(name.strip()) for name in against.split(",") if name.strip()}
-    named = against if isinstance(against, dict) else {"donor": against}
-    return {str(name): model if isinstance(model, Lifted) else _lifted(model) for name, model in named.items()}
-
-
-def _lifted(source: Any) -> Lifted:
-    model, tokenizer, _ = reopened(source, None)
-    return lift(model, tokenizer=tokenizer)

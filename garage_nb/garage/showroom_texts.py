@@ -6,12 +6,17 @@ from ..analyze.judging.exercise import Exercise
 from ..showroom import corpus
 from ..showroom.domains import DOMAINS
 
-TEXTS, EXERCISES = 25, 60  # of each domain
+TEXTS, EXERCISES, FITTED_ON = 25, 60, 60  # of each domain
 
 
 def showroom_texts(split: str = "test", count: int = TEXTS) -> dict[str, list[str]]:
     """By domain."""
     return {domain: [item.text for item in corpus.items(domain, split, count)] for domain in DOMAINS}
+
+
+def fitting_texts() -> tuple[str, ...]:
+    """Those that adapters are fitted on."""
+    return tuple(text for each in showroom_texts("train", FITTED_ON).values() for text in each)
 
 
 def showroom_exercises() -> list[Exercise]:

@@ -11,7 +11,7 @@ from .tokens import overlap
 from .traits import HALVES, HIDDEN, UNKNOWN, Sort
 
 _MENDED_BY = {
-    "positions": "its own rotary embedding",
+    "positions": "its own position encoding",
     "window": "its own attention mask",
     "scale": "its own scale",
     "heads to a key-value head": "its own key-value head",
@@ -21,7 +21,7 @@ _BEYOND = {
     "gate": {"experts": "it chooses among its own experts"},
     "rotary_emb": {"columns": "", "positions": "", "formula": ""},
 }
-_WHOLE = "put in as a module of its own"
+APART = "put in as a module of its own"
 
 
 class Verdict(str, Enum):
@@ -59,7 +59,7 @@ def judge(a: Sort, b: Sort) -> Judgement:
     if beyond is not None:
         return Judgement(Verdict.CANNOT, (), differing, f"{reason}; {beyond}" if beyond else reason)
     adapters = dict.fromkeys(adapter for label in differing if (adapter := _adapter(a, b, label)))
-    return Judgement(Verdict.ADAPTER, tuple(adapters) or (_WHOLE,), differing, reason)
+    return Judgement(Verdict.ADAPTER, tuple(adapters) or (APART,), differing, reason)
 
 
 def _differ(a: Sort, b: Sort, label: str) -> bool:

@@ -13,7 +13,6 @@ from ..compose.assembly.build import build
 from ..compose.assembly.hybrid import Hybrid
 from ..errors import InputError
 from ..garage import Garage
-from ..inject.recipe import Recipe
 from ..plain import one_line
 from ..registry.lift import lift
 from ..showroom import corpus
@@ -21,10 +20,12 @@ from ..showroom.domains import DOMAINS
 from .admission import command
 from .assets import script
 from .assets import sheet as styles
-from .composer_laying import Laying, Sources
+from .composer_laying import Laying
 from .composer_picture import picture
+from .composer_plan import lines
 from .composer_sheet import folder_name
-from .composer_view import proved, table
+from .composer_standing import Sources
+from .composer_view import fitted, proved, table
 from .live import Answer
 from .traits import Prompt
 
@@ -54,7 +55,7 @@ class Composer(Laying):
     @command
     def make(self) -> None:
         """Build the sheet, and prove what was built."""
-        if not self.worktop.grafts:
+        if not (self.worktop.grafts or self.garage.edits.edits):
             raise InputError("The sheet is empty.", "Drop a part of a donor on a place of the result first.")
         self._work(self._building, "building and proving")
 
@@ -77,28 +78,29 @@ class Composer(Laying):
         return hybrid
 
     def _building(self, garage: Garage) -> Generator[Answer, None, None]:
-        worktop = self.worktop
-        hybrid = build(self._live(garage))
-        if worktop is self.worktop:
-            yield {"value": hybrid, "_proofs": proved(hybrid.proofs)}
+        with self._turn:
+            now, sheet = self._now(garage), self._live(garage)
+        hybrid = build(sheet)
+        if self._is_now(garage, now):
+            yield {"value": hybrid, "_proofs": [*proved(hybrid.proofs), *fitted(hybrid)]}
 
     def _judging(self, garage: Garage, hybrid: Hybrid) -> Generator[Answer, None, None]:
-        used = {ref.donor for graft in hybrid.check.sheet.grafts for ref in graft.refs if ref.donor in self._donors}
+        named = {ref.donor for graft in hybrid.check.sheet.grafts for ref in graft.refs}
+        used = {name for name, donor in self._donors.items() if name in named and donor.lifted is not None}
         against = {self.base: garage.lifted, **{name: self._donors[name].whole for name in sorted(used)}}
         judged = lift(hybrid.model, tokenizer=hybrid.tokenizer)
         judged = replace(judged, spec=replace(judged.spec, model_id=hybrid.name))
-        found = judge(judged, against, Recipe(), **self._questions())
+        found = judge(judged, against, hybrid.edits, **self._questions())
         if hybrid is self.value:
-            yield {"evaluation": found, "_judged": table(found.picture())}
+            yield {"evaluation": found, "_judged": table(found.table())}
 
     def _saving(self, hybrid: Hybrid, folder: str) -> Generator[Answer, None, None]:
         where = hybrid.save_pretrained(folder)
         yield {"_told": f"Saved to {one_line(str(where))}: plain transformers gave the same logits from there."}
 
     def _questions(self) -> dict[str, Any]:
-        lines = [line for line in self.texts.splitlines() if line.strip()]
-        if lines:
-            return {"texts": lines}
+        if texts := lines(self.texts):
+            return {"texts": list(texts)}
         return {"exercises": [item.exercise for domain in DOMAINS for item in corpus.items(domain, n=ITEMS)]}
 
     def _forget(self) -> None:

@@ -3,75 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import traitlets
 
-from ..answers.models import known_models
 from ..compose.layout.check import check
-from ..compose.layout.donors import Donor, opened
+from ..compose.layout.donors import opened
 from ..compose.ref import Ref
 from ..compose.sheet import BuildSheet
 from ..compose.worktop.code import as_python
+from ..compose.worktop.joints import joined, joints
 from ..compose.worktop.offers import offers
 from ..compose.worktop.stacking import Grafts
 from ..compose.worktop.worktop import Worktop
 from ..compose.written import sheet_from_json, sheet_to_json
 from ..errors import InputError
 from ..garage import Garage
-from ..plain import one_line
+from ..inject.recipe import Recipe
 from .admission import command
-from .composer_sheet import Sheet, donor_name, is_known, known_source
-from .composer_view import Seen, column, offered
-from .live import Answer, Live
-from .words import about
+from .composer_plan import SHOWROOM, is_fitted, lines
+from .composer_sheet import Sheet, is_known, text
+from .composer_standing import Sources, Standing
+from .composer_view import Seen, offered
+from .live import Answer
+from .traits import Prompt
 
-Sources = Mapping[str, Any]
 Work = Callable[[Garage], Generator[Answer, None, None]]
 
 
-class Laying(Live):
-    """`sheet` is the build sheet as JSON, which can be set too; `donors` says which models stand beside the base."""
+class Laying(Standing):
+    """`sheet` is the build sheet as JSON, which can be set too."""
 
-    _title = traitlets.Unicode().tag(sync=True)
-    _about = traitlets.Unicode().tag(sync=True)
-    _known: traitlets.List[str] = traitlets.List().tag(sync=True)
     _result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
-    _beside: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     _offers: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     _sheet: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     _python = traitlets.Unicode().tag(sync=True)
     sheet = Sheet().tag(sync=True)
-    donors: traitlets.Dict[str, str] = traitlets.Dict(read_only=True).tag(sync=True)
     seen = traitlets.Any(None, read_only=True)
-    worktop = traitlets.Any(Worktop(), read_only=True)
-    _checked = traitlets.Any()  # the worktop that `seen` is of
+    fitting = Prompt().tag(sync=True, front=True)  # texts that adapters are fitted on, one a line
+    _on = traitlets.Unicode().tag(sync=True)  # what they are fitted on, in words
+    _spare = traitlets.Unicode().tag(sync=True)  # the same where none is given
+    _checked = traitlets.Any()  # the worktop and the recipe in force that `seen` is of
 
     def __init__(self, base: Any, donors: Sources | None, *, options: dict[str, Any]) -> None:
-        garage = base if isinstance(base, Garage) else Garage(base)
-        self._own = None if garage is base else garage  # nobody else would keep it
-        self._donors: dict[str, Donor] = {}
-        self._sources: dict[str, Any] = {}
-        self._wanted: dict[str, str] = {}
-        self.base, self.name = garage.spec.model_id, "hybrid"
-        shown = {"_title": one_line(self.base), "_about": about(garage.spec)}
-        super().__init__(garage, options=options, **shown)
-        self._known = [one_line(model.name) for model in known_models().models]
-        for name, source in (donors or {}).items():
-            self._stand(donor_name(name, self._taken), source, opened(name, source))
-        self._put(self.worktop)
-
-    def add(self, name: str, source: Any) -> None:
-        """Another donor beside the base: an embedded name, a folder, a hub id or a live model."""
-        name = donor_name(name, self._taken)
-        donor = opened(name, source)
-        with self._turn:
-            self._stand(name, source, donor)
-            self._put(self.worktop)
+        super().__init__(base, donors, options=options)
+        self._spare = self._on = self._plan.said("")
+        self.garage.bell.listen(self._follow)
 
     def said(self, grafts: Grafts, name: str) -> dict[str, Any]:
-        """A sheet of this bench as JSON."""
-        return sheet_to_json(BuildSheet(self.base, dict(self.donors), grafts, name))
+        """A sheet of this bench as JSON, without the recipe in force and the texts that are typed."""
+        return sheet_to_json(self._sheet_of(self.donors, grafts, name, edits=()))
 
     @command
     def hold(self, donor: str, part: str) -> None:
@@ -82,7 +64,7 @@ class Laying(Live):
     @command
     def place(self, donor: str, part: str, at: str) -> None:
         """Drop a part on a place of the result, or a layer in a gap."""
-        self._put(self.worktop.dropped(_part(donor, part), _text(at), self._all()))
+        self._put(self.worktop.dropped(_part(donor, part), text(at), self._all()))
 
     @command
     def remove(self, layer: int) -> None:
@@ -95,6 +77,11 @@ class Laying(Live):
         self._put(self.worktop.without(_number(graft), self._all()))
 
     @command
+    def join(self, graft: int, adapter: str) -> None:
+        """Join a graft, counted from 0, by an adapter that is fitted ("fit") or "untrained", or by "none"."""
+        self._put(joined(self.worktop, _number(graft), text(adapter), self._all()))
+
+    @command
     def undo(self) -> None:
         self._put(self.worktop.undo())
 
@@ -102,48 +89,39 @@ class Laying(Live):
     def redo(self) -> None:
         self._put(self.worktop.redo())
 
-    @command
-    def bring(self, source: str, name: str) -> None:
-        """Open another donor, by a name known here or a folder. An empty name is the next free letter."""
-        source = known_source(source)
-        self._wanted[donor_name(name, self._taken)] = source
-        self._work(None, f"opening {source}")
-
     def _checking(self, garage: Garage) -> Generator[Answer, None, None]:
         """What is wanted beside the base is opened first. The sheet is that of the end, not of the beginning."""
         while self._wanted:
             name, source = next(iter(self._wanted.items()))
             try:
-                donor = opened(name, source)
+                donor = self._opened(name, source)
             finally:
                 self._wanted.pop(name, None)
             with self._turn:
                 self._stand(name, source, donor)
                 self._lay(self.worktop)
             yield {}
-        worktop = self.worktop
-        seen = Seen.of(check(self._live(garage)))
-        yield {"seen": seen, "_result": seen.column(), "_sheet": seen.chips(worktop), "_checked": worktop}
+        with self._turn:
+            now, sheet = self._now(garage), self._live(garage)
+        seen = Seen.of(check(sheet))
+        chips = seen.chips(now[0], joints(sheet.grafts, {**sheet.donors, "": sheet.donors[self.base]}))
+        yield {"seen": seen, "_result": seen.column(), "_sheet": chips, "_checked": now}
 
-    @property
-    def _taken(self) -> list[str]:
-        return [self.base, *self.donors, *self._wanted]
-
-    def _all(self) -> dict[str, Donor]:
-        """As grafts name them."""
-        return {"": opened(self.base, self.garage.lifted), **self._donors}
+    def _now(self, garage: Garage) -> tuple[Worktop, Recipe]:
+        return self.worktop, garage.edits
 
     def _live(self, garage: Garage) -> BuildSheet:
         with self._turn:
             donors = {self.base: opened(self.base, garage.lifted), **self._donors}
-            return BuildSheet(self.base, donors, self.worktop.grafts, self.name)
+            grafts = self.worktop.grafts
+            texts = self._plan.texts(self.fitting, grafts)
+            return self._sheet_of(donors, grafts, self.name, edits=garage.edits.edits, texts=texts)
 
-    def _stand(self, name: str, source: Any, donor: Donor) -> None:
-        """A donor beside the base."""
-        self._donors[name], self._sources[name] = donor, source
-        said = source if isinstance(source, str) else donor.spec.model_id
-        self.set_trait("donors", {**self.donors, name: one_line(said)})
-        self._beside = [*self._beside, column(name, donor.spec)]
+    def _sheet_of(self, donors: Mapping[str, Any], grafts: Grafts, name: str, **more: Any) -> BuildSheet:
+        return replace(self._plan.sheet, base=self.base, donors=dict(donors), grafts=grafts, name=name, **more)
+
+    def _bring(self, said: str) -> None:
+        self._work(None, said)
 
     def _put(self, worktop: Worktop) -> None:
         """Show a worktop, and ask whether its sheet could be built."""
@@ -165,11 +143,19 @@ class Laying(Live):
         raise NotImplementedError
 
     def _code(self) -> str:
-        grafts = self.worktop.grafts
-        if is_known(self.base):
-            return as_python(BuildSheet(self.base, self._sources, grafts, self.name))
-        lines = as_python(BuildSheet("base", {"base": self.garage.lifted, **self._sources}, grafts, self.name))
-        return f"base = garage.lifted  # the model on the lift\n{lines}"
+        """With the model on the lift as `base` where no name says it, the recipe in force, and texts where need be."""
+        sheet = self._sheet_of(self._sources, self.worktop.grafts, self.name)
+        before, named = [], {}
+        if not is_known(self.base):
+            before.append("base = garage.lifted  # the model on the lift")
+            sheet = replace(sheet, base="base", donors={"base": self.garage.lifted, **sheet.donors})
+        if self.garage.edits.edits:
+            named["edits"] = "garage.edits.edits"
+        if is_fitted(sheet.grafts):
+            typed = lines(self.fitting) or self._plan.sheet.texts
+            before.append(f"texts = {typed!r}" if typed else SHOWROOM)
+            named["texts"] = "texts"
+        return "\n".join([*before, as_python(sheet, named)])
 
     @traitlets.default("sheet")
     def _empty(self) -> dict[str, Any]:
@@ -184,6 +170,24 @@ class Laying(Live):
             self._forget()
             self._put(self.worktop.to(found.grafts))
 
+    @traitlets.observe("fitting")
+    def _refit(self, _: Any) -> None:
+        """What was fitted on other texts is another hybrid."""
+        self._on = self._plan.said(self.fitting)
+        if self._checked is not None and is_fitted(self.worktop.grafts):
+            self._forget()
+            self._put(replace(self.worktop))
+
+    def _follow(self) -> None:
+        """The recipe in force has changed, which is built in too; or the model has, which the next move finds out."""
+        garage = self.home
+        if self.comm is None or garage is None or not garage.loaded or garage.model is not self.target:
+            return
+        with self._turn:
+            if self._checked is not None and self._checked[1] is not garage.edits:
+                self._forget()
+                self._guarded(lambda: self._put(self.worktop))
+
     def _work(self, work: Work | None, said: str) -> None:
         garage = self.garage
         self._progress = said
@@ -191,25 +195,21 @@ class Laying(Live):
 
     def _pieces(self, garage: Garage, work: Work | None) -> Generator[Answer, None, None]:
         """What was asked before and passed over for this comes first: no drop and no donor is lost."""
-        if self._wanted or self._checked is not self.worktop:
+        if self._wanted or not self._is_checked(garage):
             yield from self._checking(garage)
         if work is not None:
             yield from work(garage)
 
-    def close(self) -> None:
-        """With its donors, which it keeps in memory."""
-        super().close()
-        self._donors.clear()
+    def _is_checked(self, garage: Garage) -> bool:
+        return self._checked is not None and self._is_now(garage, self._checked)
+
+    def _is_now(self, garage: Garage, then: tuple[Worktop, Recipe]) -> bool:
+        """Not whether they are equal: tensors in a recipe are not compared."""
+        return all(a is b for a, b in zip(then, self._now(garage), strict=True))
 
 
 def _part(donor: object, part: object) -> Ref:
-    return Ref(_text(donor), _text(part))
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{str(value)[:40]!r} names no part.", "Name one, such as attention_3.")
-    return value
+    return Ref(text(donor), text(part))
 
 
 def _number(value: object) -> int:

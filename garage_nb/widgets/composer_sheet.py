@@ -64,6 +64,12 @@ def folder_name(folder: object) -> str:
     return folder
 
 
+def text(value: object) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{str(value)[:40]!r} names no part.", "Name one, such as attention_3.")
+    return value
+
+
 def is_known(name: str) -> bool:
     """By name on this machine, or a folder."""
     if any(name == model.name for model in known_models().models):

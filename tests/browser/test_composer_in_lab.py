@@ -18,10 +18,11 @@ from garage_nb.core.fingerprint import Fingerprint
 from transformers import AutoModelForCausalLM
 garage = %garage load showroom-llama
 bare = Fingerprint.of(garage.model)
+%garage donor b showroom-llama-seed1
+%garage swap ffn_4 b[ffn_0]
 """
 SHOW = """
 composer = %garage show composer
-composer.add("b", "showroom-llama-seed1")
 composer.add("g", "showroom-gpt2")
 composer
 """
@@ -75,6 +76,16 @@ def drag(notebook: Notebook, start: Locator, end: Locator, until: Callable[[], N
     mouse.up()
 
 
+def test_it_begins_with_the_sheet_in_the_works(shared: Notebook) -> None:
+    assert shared.run_all() is True
+    view = panel(shared)
+
+    expect(view.get_by_role("grid", name="Donor b, showroom-llama-seed1")).to_be_visible()
+    expect(view.locator(".gnb-c-chip")).to_contain_text("swap ffn_4 b[ffn_0]")
+    expect(view.locator(".gnb-c-whole")).to_have_text("It can be built.")
+    expect(view.locator(".gnb-c-changed")).to_have_count(1)
+
+
 def test_an_attention_is_dragged_built_proved_saved_and_loads(notebook: Notebook) -> None:
     view, place = panel(notebook), cell(notebook, 0, "attention_1")
     drag(
@@ -99,7 +110,17 @@ def test_an_attention_is_dragged_built_proved_saved_and_loads(notebook: Notebook
     assert notebook.python("print(bare.differences(Fingerprint.of(garage.model)))") == "{}"
 
 
+def tab_to(notebook: Notebook, label: str, *, key: str = "Tab") -> None:
+    """By keyboard, to the control whose name begins so."""
+    for _ in range(40):
+        if (notebook.page.evaluate(FOCUSED) or "").startswith(label):
+            return
+        notebook.page.keyboard.press(key)
+    raise AssertionError(f"no Tab reaches {label!r}")
+
+
 def test_the_same_by_keyboard_alone(notebook: Notebook) -> None:
+    """Picked up, carried, dropped, taken back, brought back, built, judged and saved."""
     press, page, cells = notebook.page.keyboard.press, notebook.page, notebook.panel.locator(".jp-Cell").count()
     cell(notebook, 0, "layer_norm_final").focus()
     press("Home")
@@ -120,26 +141,47 @@ def test_the_same_by_keyboard_alone(notebook: Notebook) -> None:
     press("d")
     assert page.evaluate(FOCUSED).startswith("attention_2:")
 
-    build = panel(notebook).get_by_role("button", name="Build the sheet")
-    expect(build).to_be_enabled()
-    for name in ("Build the sheet", "Save it as"):
-        for _ in range(30):
-            press("Tab")
-            label = page.evaluate(FOCUSED) or ""
-            if label == "Folder to save it to":
-                press("Control+a")
-                page.keyboard.type("typed")
-            if label.startswith(name):
-                break
-        assert (page.evaluate(FOCUSED) or "").startswith(name)
-        press("Enter")
-        if name == "Build the sheet":
-            expect(panel(notebook).get_by_role("listitem").first).to_contain_text("finite", timeout=30_000)
+    view = panel(notebook)
+    tab_to(notebook, "Take the last change back")
+    press("Enter")
+    expect(view).to_contain_text("No grafts yet")
+    tab_to(notebook, "Bring back what undo took away")
+    press("Enter")
+    expect(view.locator(".gnb-c-chip")).to_contain_text("swap attention_2 b[attention_3]")
 
-    expect(panel(notebook)).to_contain_text("Saved to typed", timeout=30_000)
+    expect(view.get_by_role("button", name="Build the sheet")).to_be_enabled()
+    tab_to(notebook, "Build the sheet")
+    press("Enter")
+    expect(view.get_by_role("listitem").first).to_contain_text("finite", timeout=30_000)
+    tab_to(notebook, "Judge on")
+    page.keyboard.type("The capital of France is Paris.")
+    tab_to(notebook, "Hold it against", key="Shift+Tab")
+    press("Enter")
+    expect(view.get_by_role("region", name="How it was judged")).to_contain_text("perplexity", timeout=60_000)
+    tab_to(notebook, "Folder to save it to")
+    press("Control+a")
+    page.keyboard.type("typed")
+    tab_to(notebook, "Save it as")
+    press("Enter")
+
+    expect(view).to_contain_text("Saved to typed", timeout=30_000)
     assert notebook.python(LOADS.format("typed")).endswith("True")
     assert notebook.python("print(*composer.worktop.grafts)") == "swap attention_2 b[attention_3]"
     assert notebook.panel.locator(".jp-Cell").count() == cells
+
+
+def test_a_donor_is_taken_off_by_keyboard_but_not_while_it_is_needed(notebook: Notebook) -> None:
+    away = panel(notebook).get_by_role("button", name="Take donor g off the bench")
+    away.focus()
+    notebook.page.keyboard.press("Enter")
+    expect(away).to_have_count(0)
+    assert notebook.page.evaluate(FOCUSED) == "Take donor b off the bench"
+
+    notebook.python("composer.place('b', 'ffn_1', 'ffn_1'); composer.wait(9); composer.add('g', 'showroom-gpt2')")
+    expect(panel(notebook).locator(".gnb-c-chip")).to_contain_text("swap ffn_1 b[ffn_1]")
+    panel(notebook).get_by_role("button", name="Take donor b off the bench").press("Enter")
+    expect(panel(notebook).get_by_role("alert")).to_contain_text("b is still needed: swap ffn_1 b[ffn_1].")
+    assert notebook.python("print(*composer.donors)") == "b g"
 
 
 def test_a_refused_drop_names_both_sides_and_leaves_the_sheet(notebook: Notebook) -> None:

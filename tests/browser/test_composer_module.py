@@ -83,11 +83,16 @@ def test_every_part_of_it_has_a_name(panel: Locator) -> None:
         - textbox "Name of the donor on the sheet; empty for the next free letter"
         - button "Put this model beside the base"
         - grid "Result, output on top"
+        - button "Take donor b off the bench"
         - grid "Donor b, showroom-llama-seed1"
+        - 'combobox "Adapter of swap attention_1 b[attention_2]"':
+          - option "no adapter" [selected]
+          - option "adapter fitted on the showroom's texts"
+          - option "adapter untrained"
         - 'button "Take out: swap attention_1 b[attention_2]"'
+        - status: It can be built.
         - button "Take the last change back"
         - button "Bring back what undo took away" [disabled]
-        - status: It can be built.
         - button "Build the sheet, and prove what was built"
         - textbox "Folder to save it to": hybrid
         - button "Save it as a plain folder of transformers"
@@ -225,6 +230,74 @@ def test_buttons_ask_the_kernel(alone: Alone, panel: Locator) -> None:
     ]
 
 
+def test_a_donor_is_sent_away_by_mouse_and_by_keyboard(alone: Alone, panel: Locator, composer: Composer) -> None:
+    away = panel.get_by_role("button", name="Take donor b off the bench")
+    away.click()
+    away.press("Enter")
+
+    assert sent(alone) == [{"kind": "dismiss", "donor": "b"}] * 2
+    alone.page.evaluate("T.model.set('_beside', [])")
+    expect(away).to_have_count(0)
+    assert alone.page.evaluate(FOCUSED) == "Donor: a model known by name, or a folder"
+
+
+def test_an_adapter_is_chosen_on_a_chip_and_says_what_it_is_fitted_on(alone: Alone, panel: Locator) -> None:
+    choice, field = panel.get_by_role("combobox", name="Adapter of swap"), panel.get_by_role("textbox", name="Fit on")
+    expect(field).to_be_hidden()
+    choice.select_option("fit")
+    assert sent(alone) == [{"kind": "join", "graft": 0, "adapter": "fit"}]
+
+    choice.focus()
+    alone.page.evaluate(
+        "T.model.set('_sheet', {...T.model.get('_sheet'), joints: [['fit', ['none', 'fit', 'untrained'], '']]});"
+        "T.model.set('_on', '3 texts of yours')"
+    )
+    expect(choice.locator("option:checked")).to_have_text("adapter fitted on 3 texts of yours")
+    expect(choice).to_be_focused()
+    field.fill("one\ntwo\nthree")
+    field.blur()
+    assert alone.get("saved.at(-1).fitting") == "one\ntwo\nthree"
+
+    only = [["untrained", ["untrained"], "b and base do not read the same tokens."]]
+    alone.page.evaluate("only => T.model.set('_sheet', {...T.model.get('_sheet'), joints: only})", only)
+    expect(choice).to_have_count(0)
+    expect(panel.get_by_text("adapter untrained")).to_have_attribute("title", only[0][2])
+
+
+def test_an_edit_in_force_is_a_chip_that_is_not_taken_out_here(
+    alone: Alone, panel: Locator, composer: Composer
+) -> None:
+    sheet = {**composer._sheet, "grafts": [], "joints": [], "edits": [["scale layer_0 0.9", "folds into weights", ""]]}
+    alone.page.evaluate("sheet => T.model.set('_sheet', sheet)", sheet)
+
+    expect(panel.locator(".gnb-c-chip")).to_have_text(["scale layer_0 0.9edit in force"])
+    expect(panel.get_by_role("button", name="Take out: scale")).to_have_count(0)
+    expect(panel.get_by_role("button", name="Build the sheet")).to_be_enabled()
+
+
+def test_what_goes_leaves_the_focus_to_what_is_in_its_place(alone: Alone, panel: Locator) -> None:
+    def told(**changes: Any) -> None:
+        alone.page.evaluate("more => T.model.set('_sheet', {...T.model.get('_sheet'), ...more})", changes)
+
+    told(grafts=[["swap a", "fits", ""], ["swap b", "fits", ""]], joints=[[], []])
+    panel.get_by_role("button", name="Take out: swap a").focus()
+    told(grafts=[["swap b", "fits", ""]], joints=[[]])
+    assert alone.page.evaluate(FOCUSED) == "Take out: swap b"
+    told(grafts=[], joints=[])
+    assert alone.page.evaluate(FOCUSED) == "Take the last change back"
+    told(undo=False, redo=True)
+    assert alone.page.evaluate(FOCUSED) == "Bring back what undo took away"
+
+
+def test_the_code_is_folded_away(panel: Locator, composer: Composer) -> None:
+    code = panel.locator(".gnb-c-code")
+    expect(code).to_be_hidden()
+    panel.locator(".gnb-c-fold").focus()
+    panel.locator(".gnb-c-fold").press("Enter")
+
+    expect(code).to_have_text(composer._python)
+
+
 def test_the_sheet_is_copied_as_python(alone: Alone, panel: Locator, composer: Composer) -> None:
     alone.page.evaluate(
         "Object.defineProperty(navigator, 'clipboard', { value: { writeText: async text => { T.copied = text; } } })"
@@ -278,7 +351,7 @@ def test_without_donors_it_says_what_to_do(alone: Alone) -> None:
     empty.close()
 
 
-@pytest.mark.parametrize("width", [280, 520, 1200])
+@pytest.mark.parametrize("width", [280, 520, 1000])
 def test_no_button_is_cut_and_nothing_is_wider_than_the_panel(alone: Alone, composer: Composer, width: int) -> None:
     panel = alone.show(composer, width=width)
 

@@ -117,11 +117,14 @@ def test_the_sheet_of_a_hybrid_with_a_guest(tmp_path: Path) -> None:
     assert open_sheet(build(sheet).save_pretrained(tmp_path / "hybrid")).grafts == sheet.grafts
 
 
-def test_tensors_of_edits_that_a_folder_does_not_keep_are_missed_in_words(tmp_path: Path) -> None:
+def test_tensors_of_edits_that_a_folder_no_longer_has_are_missed_in_words(tmp_path: Path) -> None:
     sheet = BuildSheet("a", {"a": pair("gpt2")["a"]}, edits=(Steer("ffn_1", LINE),))
+    place = build(sheet).save_pretrained(tmp_path / "hybrid")
+    assert open_sheet(place).edits == sheet.edits
+    (place / "garage_edits.json").unlink()
 
     with pytest.raises(BuildError, match="A tensor of this edit is missing") as caught:
-        open_sheet(build(sheet).save_pretrained(tmp_path / "hybrid"))
+        open_sheet(place)
 
     assert str(caught.value).count("\n") == 1
 

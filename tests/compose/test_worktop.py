@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from garage_nb.compose.layout.donors import Donor, opened
 from garage_nb.compose.ref import Ref
 from garage_nb.compose.sheet import BuildSheet
 from garage_nb.compose.worktop.code import as_python
+from garage_nb.compose.worktop.joints import Joint, joined, joints
 from garage_nb.compose.worktop.offers import ADAPTER, offers
-from garage_nb.compose.worktop.origins import origins
+from garage_nb.compose.worktop.origins import Origin, origins
 from garage_nb.compose.worktop.stacking import blocks_of
 from garage_nb.compose.worktop.worktop import Worktop, laid
 from garage_nb.errors import BuildError, UnknownPartError
@@ -34,6 +36,12 @@ def bench(base: Any, **donors: Any) -> Donors:
 @pytest.fixture(scope="module")
 def llamas() -> Donors:
     return bench(tiny("llama", LAYERS), b=tiny("llama", LAYERS, seed=1), g=tiny("gpt2", LAYERS))
+
+
+def with_tokenizer(donor: Donor) -> Donor:
+    """As one that reads the tokens that the others read."""
+    extra = {**donor.spec.extra_info, "tokenizer": {"digest": "same", "size": 1, "sketch": ""}}
+    return replace(donor, spec=replace(donor.spec, extra_info=extra))
 
 
 def sheet(top: Worktop, donors: Donors) -> BuildSheet:
@@ -151,6 +159,18 @@ def test_random_moves_do_what_the_same_moves_of_a_list_do(llamas: Donors, seed: 
         assert top.grafts == step.grafts
 
 
+def test_a_donor_goes_with_every_step_that_names_it(llamas: Donors) -> None:
+    top = dropped(llamas, ("b", "attention_3", "attention_1"), ("b", "layer_0", "gap_0")).without_layer(0, llamas)
+    with pytest.raises(BuildError, match=r"b is still needed: swap attention_1 b\[attention_3\]"):
+        top.without_donor("b")
+
+    bare = top.without(0, llamas).without_donor("b")
+
+    assert bare == Worktop()
+    assert top.without_donor("g") == top
+    assert top.undo().undo().undo().without_donor("b").future == ()
+
+
 def test_what_was_there_goes_when_another_takes_its_place(llamas: Donors) -> None:
     twice = dropped(llamas, ("b", "attention_3", "attention_1"), ("b", "attention_0", "attention_1"))
     whole = dropped(llamas, ("b", "attention_3", "attention_1"), ("b", "layer_2", "layer_1"))
@@ -261,6 +281,43 @@ def test_a_part_of_another_width_comes_with_an_adapter_where_that_becomes_weight
     assert found[0].words == "fits with an adapter: linear maps between 48 and 32, untrained"
     assert said(top) == ["swap ffn_2 b[ffn_1] --adapter untrained"]
     assert build(sheet(top, donors)).proofs.ok
+
+
+def test_a_swap_of_plain_weights_can_be_joined_in_every_way(llamas: Donors) -> None:
+    readable = {name: with_tokenizer(donor) for name, donor in llamas.items()}
+    top = dropped(
+        readable, ("b", "attention_3", "attention_1"), ("b", "embedding", "embedding"), ("b", "layer_1", "gap_0")
+    )
+
+    found = joints(top.grafts, readable)
+    fitted = joined(top, 1, "fit", readable)
+
+    assert found == [None, Joint("none", ("none", "fit", "untrained")), None]
+    assert said(fitted)[1] == "swap attention_2 b[attention_3] --adapter fit"
+    assert fitted.undo().grafts == top.grafts
+    assert origins(laid(fitted.grafts, readable))["attention_2"] == Origin("adapted attention_3 of b", True)
+    assert not origins(laid(fitted.grafts, readable))["layer_2"].changed
+
+
+def test_where_tokens_differ_none_is_fitted_and_where_widths_do_one_there_is(llamas: Donors) -> None:
+    wide = bench(tiny("llama", LAYERS, head_dim=8), b=tiny("llama", LAYERS, hidden_size=48, head_dim=8))
+    top = dropped(wide, ("b", "ffn_1", "ffn_2"))
+
+    assert joints(top.grafts, wide) == [Joint("untrained", ("untrained",), "b and base do not read the same tokens.")]
+    with pytest.raises(BuildError, match="cannot be joined by 'fit'") as caught:
+        joined(top, 0, "fit", wide)
+    assert caught.value.hint == "b and base do not read the same tokens."
+    for number in (-1, 1):
+        with pytest.raises(BuildError, match="takes no adapter"):
+            joined(top, number, "fit", wide)
+
+
+def test_a_guest_apart_stays_one_and_nobody_else_is_made_one(llamas: Donors) -> None:
+    apart = Worktop((Swap("ffn_1", Ref("g"), "untrained"), Swap("layer_2", Ref("b"))))
+
+    found = joints(apart.grafts, llamas)
+
+    assert found == [Joint("untrained", ("untrained",), "g and base do not read the same tokens."), None]
 
 
 def test_origins_say_whose_each_place_is(llamas: Donors) -> None:

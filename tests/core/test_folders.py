@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import garage_nb.core.claimed as claimed
 import garage_nb.core.folders as folders
 from garage_nb.core.folders import put_folder
 
@@ -110,6 +111,134 @@ def test_a_link_stays_one(tmp_path: Path, old: dict[str, str]) -> None:
     assert (tmp_path / "place").is_symlink()
     assert read(tmp_path / "far" / "real") == NEW
     assert os.listdir(tmp_path / "far") == ["real"]
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from garage_nb.core.folders import put_folder
+with put_folder(Path(sys.argv[1])) as beside:
+    (beside / "deep").mkdir()
+    (beside / "deep" / "a").write_text("half")
+    print("writing", flush=True)
+    sys.stdin.read() if sys.argv[2] == "waits" else os.kill(os.getpid(), 9)
+"""
+linux = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL, and no locks on folders")
+
+
+def unfinished(place: Path) -> list[str]:
+    return sorted(path.name for path in place.parent.iterdir() if path.name.startswith("."))
+
+
+def put(place: Path) -> None:
+    with put_folder(place) as beside:
+        written(beside, NEW)
+
+
+@linux
+def test_what_a_killed_process_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    written(place, OLD)
+    subprocess.run([sys.executable, "-c", _KILLED, place, "dies"], check=False, stdout=subprocess.DEVNULL)
+    (left,) = unfinished(place)
+    assert read(tmp_path / left) == {"deep/a": "half"}
+    assert left.startswith(".place.")
+    assert left.endswith(".tmp")
+
+    put(place)
+
+    assert unfinished(place) == []
+    assert read(place) == NEW
+
+
+@linux
+def test_what_another_process_still_writes_in_is_not(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    said = [sys.executable, "-c", _KILLED, place, "waits"]
+    with subprocess.Popen(said, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "writing\n"
+        (alive,) = unfinished(place)
+
+        put(place)
+
+        assert read(place) == NEW
+        assert unfinished(place) == [alive]
+        assert read(tmp_path / alive) == {"deep/a": "half"}
+        other.communicate("")
+
+    assert other.returncode == 0
+    assert read(place) == {"deep/a": "half"}
+    assert unfinished(place) == []
+
+
+@linux
+def test_two_at_once_in_one_process_leave_each_other_alone(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+
+    with put_folder(place) as first, put_folder(place) as second:
+        written(first, OLD)
+        written(second, NEW)
+        assert len(unfinished(place)) == 2
+
+    assert read(place) == OLD  # the last to end
+    assert unfinished(place) == []
+
+
+@linux
+def test_what_is_not_ours_to_clear_stays(tmp_path: Path) -> None:
+    """Of another place, of another machine, of other programs, and files."""
+    place = tmp_path / "place"
+    subprocess.run([sys.executable, "-c", _KILLED, tmp_path / "placed", "dies"], check=False, stdout=subprocess.DEVNULL)
+    (theirs,) = unfinished(place)
+    here, number = theirs.removeprefix(".placed.").removesuffix(".tmp").split("-")
+    others = [".place.tmp", f".place.{'0' * 8}-{number}.tmp", f".place.{here}-{number}.old", f".place.{number}.tmp"]
+    for name in others:
+        written(tmp_path / name, OLD)
+    (tmp_path / f".place.{here}-{number}.tmp").symlink_to(tmp_path / "elsewhere")
+    written(tmp_path / "elsewhere", OLD)
+
+    put(place)
+
+    assert set(unfinished(place)) >= {theirs, *others}
+    assert read(tmp_path / "elsewhere") == OLD
+    assert all(read(tmp_path / name) == OLD for name in others)
+
+
+@linux
+def test_where_no_folder_can_be_locked_all_of_them_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "place"
+    subprocess.run([sys.executable, "-c", _KILLED, place, "dies"], check=False, stdout=subprocess.DEVNULL)
+    left = unfinished(place)
+
+    def unsupported(handle: int, how: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(claimed, "flock", unsupported)
+    put(place)
+
+    assert read(place) == NEW
+    assert unfinished(place) == left
+
+
+@linux
+def test_one_that_is_cleared_before_it_is_locked_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process clears the place between the two steps, or holds the lock to do so."""
+    taken, lock = [os.rmdir, lambda path: None], claimed._locked
+
+    def late(folder: Path) -> int | None:
+        if not taken:
+            return lock(folder)
+        taken.pop()(folder)
+        if folder.exists():
+            raise BlockingIOError
+        return lock(folder)
+
+    monkeypatch.setattr(claimed, "_locked", late)
+    put(tmp_path / "place")
+
+    assert read(tmp_path / "place") == NEW
+    assert not taken
 
 
 _SAVER = """

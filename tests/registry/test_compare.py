@@ -74,9 +74,9 @@ def test_llama_and_mistral_of_one_shape_are_one() -> None:
 @pytest.mark.parametrize(
     ("changes", "parts", "adapter", "reason"),
     [
-        ({"rope_parameters": OTHER_BASE}, {"attention", HEAD, "full_layer"}, "its own rotary embedding",
+        ({"rope_parameters": OTHER_BASE}, {"attention", HEAD, "full_layer"}, "its own position encoding",
          "positions rotary to base 10,000 and rotary to base 500,000"),
-        ({"rope_parameters": LLAMA3}, {"attention", HEAD, "full_layer"}, "its own rotary embedding", "llama3 scaling"),
+        ({"rope_parameters": LLAMA3}, {"attention", HEAD, "full_layer"}, "its own position encoding", "llama3 scaling"),
         ({"num_key_value_heads": 4}, {"attention"}, "put in as a module of its own", "key-value heads 2 and 4"),
         ({"num_key_value_heads": 4}, {HEAD}, "its own key-value head", "heads to a key-value head 2 and 1"),
         ({"attention_bias": True}, {"attention", HEAD}, "put in as a module of its own", "biases none and added"),
@@ -149,7 +149,7 @@ def test_gpt2_and_llama() -> None:
 
     assert (rows["position_embedding"].verdict, rows["position_embedding"].reason) == (CANNOT, "b has none")
     assert (rows["rotary_emb"].verdict, rows["rotary_emb"].reason) == (CANNOT, "a has none")
-    assert rows["attention"].adapter == "its own rotary embedding"
+    assert rows["attention"].adapter == "its own position encoding"
     assert rows["ffn"].verdict is ADAPTER
     for difference in ("neurons 128 and 64", "activation gelu (tanh) and silu", "form plain and gated"):
         assert difference in rows["ffn"].reason

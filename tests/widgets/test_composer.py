@@ -175,6 +175,122 @@ def test_it_saves_beside_the_notebook_and_nowhere_else(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "taken"]
 
 
+def test_it_begins_with_the_sheet_in_the_works(others: dict[str, Any]) -> None:
+    """The grafts, names, donors and edits of `%garage` lines, so that it builds what `build` would."""
+    garage = Garage(BASE)
+    garage.donor("twin", OTHER)
+    garage.stack(f"0:3 {OTHER}[2:4]")
+    garage.swap("ffn_1", "twin[ffn_3]", adapter="fit")
+    garage.swap("attention_2", others["b"].model)
+    garage.scale("layer_0", 0.9)
+    composer = Composer(garage, {"b": OTHER})
+    assert composer.wait(ENOUGH)
+
+    grafts = garage.planned.grafts
+    assert composer.worktop.grafts == grafts
+    named = list(garage.planned.donors)
+    assert list(composer.donors) == [*named, "b"]
+    assert named == ["twin", OTHER]  # the live one is called what it was loaded as, which the stack says too
+    assert [chip[0] for chip in composer._sheet["grafts"]] == [
+        str(graft).removesuffix(" --adapter fit") for graft in grafts
+    ]
+    assert [edit[0] for edit in composer._sheet["edits"]] == ["scale layer_0 0.9"]
+    expected = garage.build()
+    send(composer, "make")
+    assert torch.equal(logits(composer.value.model), logits(expected.model))
+    assert garage.planned.grafts == grafts
+    composer.close()
+
+
+def test_a_sheet_of_another_base_is_refused_in_words(tmp_path: Path) -> None:
+    first = Garage(BASE)
+    first.swap("ffn_1", OTHER)
+    first.sheet("save", str(tmp_path / "plan.json"))
+    garage = Garage(OTHER)
+    garage.sheet("open", str(tmp_path / "plan.json"))
+
+    with pytest.raises(InputError, match=f"has {BASE} for its base, and {OTHER} is on the lift"):
+        Composer(garage)
+
+
+def test_the_recipe_in_force_is_built_in_and_a_change_of_it_is_seen(others: dict[str, Any]) -> None:
+    garage = Garage(BASE)
+    composer = grafted(Composer(garage, others))
+    send(composer, "make")
+
+    garage.scale("ffn_0", 0.5)
+    assert composer.wait(ENOUGH)
+
+    assert composer.value is None
+    assert [edit[0] for edit in composer._sheet["edits"]] == ["scale ffn_0 0.5"]
+    assert "edits=garage.edits.edits" in composer._python
+    send(composer, "make")
+    expected = build(
+        BuildSheet(BASE, {BASE: garage.lifted, **others}, composer.worktop.grafts, edits=garage.edits.edits)
+    )
+    assert torch.equal(logits(composer.value.model), logits(expected.model))
+    garage.reset()
+    assert composer.wait(ENOUGH)
+    assert composer._sheet["edits"] == []
+    composer.close()
+
+
+def test_a_donor_is_taken_off_and_is_gone(composer: Composer, others: dict[str, Any]) -> None:
+    grafted(composer)
+    before = composer.sheet
+    assert f"b is still needed: {SWAP}." in send(composer, "dismiss", donor="b")._error
+    assert "There is no donor 'x' on the bench." in send(composer, "dismiss", donor="x")._error
+    assert (composer.sheet, list(composer.donors)) == (before, ["b", "g"])
+
+    send(send(composer, "take_out", graft=0), "dismiss", donor="b")
+
+    assert composer._error == ""
+    assert [column["name"] for column in composer._beside] == ["g"]
+    assert list(composer.donors) == list(composer._donors) == ["g"]
+    assert composer.sheet["donors"] == {"g": UNLIKE}
+    assert "There is nothing to undo." in send(composer, "undo")._error
+    assert "There is no donor 'b'" in send(composer, "hold", donor="b", part="ffn_1")._error
+    composer.add("b", others["b"])
+    assert said(grafted(composer)) == [SWAP]
+
+
+def test_an_adapter_is_chosen_on_a_graft_and_fitted_on_texts_that_are_given(
+    composer: Composer, garage: Garage, others: dict[str, Any]
+) -> None:
+    texts = [f"The number {n} comes before the number {n + 1} and after {n - 1}." for n in range(12)]
+    send(grafted(composer), "make")
+    assert composer._sheet["joints"] == [["none", ["none", "fit", "untrained"], ""]]
+    assert composer._on == "the showroom's texts"
+
+    send(composer, "join", graft=0, adapter="fit")
+    assert said(composer) == [f"{SWAP} --adapter fit"]
+    assert composer._sheet["grafts"][0][0] == SWAP
+    assert composer.value is None
+    from_page(composer, fitting="\n".join(texts))
+    assert composer._on == "12 texts of yours"
+    send(composer, "make")
+
+    sheet = BuildSheet(BASE, {BASE: garage.lifted, **others}, composer.worktop.grafts, texts=tuple(texts))
+    assert torch.equal(logits(composer.value.model), logits(build(sheet).model))
+    assert composer._proofs[-1][:2] == ["–", "adapter of attention_1"]
+    assert "of 12 texts" in composer._proofs[-1][2]
+    from_page(composer, fitting="\n".join(texts[:9]))
+    assert composer.value is None  # it was fitted on others
+    assert said(send(send(composer, "undo"), "redo")) == [f"{SWAP} --adapter fit"]
+    assert "cannot be joined by 'glue'" in send(composer, "join", graft=0, adapter="glue")._error
+
+
+def test_the_code_of_a_fitted_sheet_builds_the_same(composer: Composer) -> None:
+    send(grafted(composer), "join", graft=0, adapter="fit")
+    from_page(composer, fitting="\n".join(f"It is {n} and then {n + 1}, and after that {n + 2}." for n in range(20)))
+    send(composer, "make")
+    names: dict[str, Any] = {"b": composer._donors["b"], "g": composer._donors["g"]}
+
+    exec(composer._python, names)  # noqa: S102 - our own lines are what is tested
+
+    assert torch.equal(logits(names["hybrid"].model), logits(composer.value.model))
+
+
 def test_it_judges_as_judge_does(composer: Composer, garage: Garage, others: dict[str, Any]) -> None:
     texts = ["The capital of France is Paris.", "The capital of Spain is Madrid."]
     send(grafted(composer), "make")

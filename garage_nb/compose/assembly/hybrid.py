@@ -10,6 +10,7 @@ from ...inject.recipe import Recipe
 from ...view.cards import Card
 from ...view.shown import Shown
 from ..layout.check import Check
+from .kept_edits import KeptEdits
 from .proof import Proofs
 from .saving import save
 
@@ -34,16 +35,21 @@ class Hybrid(Shown):
 
     def saved(self, folder: str | Path) -> Hybrid:
         """Saved, and with the proof that it loads again. Errors as of `save_pretrained`."""
-        _, found = save(self.model, self.tokenizer, self.proofs, folder)
+        _, found = save(self.model, self.tokenizer, self.proofs, self._kept, folder)
         return replace(self, proofs=replace(self.proofs, rows=(*self.proofs.rows, found)))
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Write a folder that `AutoModelForCausalLM.from_pretrained` opens with no garage installed; returns it.
 
+        Edits that are not in the weights are kept beside them, for `Garage.load` to put in force.
         It takes its place whole, and only after plain transformers has given the same logits from it. BuildError where
         the folder holds what was not built here, or cannot be written; what was there stays.
         """
-        return save(self.model, self.tokenizer, self.proofs, folder)[0]
+        return save(self.model, self.tokenizer, self.proofs, self._kept, folder)[0]
+
+    @property
+    def _kept(self) -> KeptEdits:
+        return KeptEdits(self.check.folding.folded, self.edits.edits)
 
     def frame(self) -> pd.DataFrame:
         """One row for each claim that was proved."""

@@ -18,6 +18,7 @@ from ...core.sealed import digest_of
 from ...core.stored import stored
 from ...errors import BuildError
 from ..stitching.stitched import guests
+from .kept_edits import KeptEdits
 from .model_card import model_card
 from .proof import Proof, Proofs, equal, logits_of
 from .provenance import KEY
@@ -26,7 +27,7 @@ from .wrapper_files import HOST, read_wrapper, write_wrapper
 RECORD = "garage_build.json"
 
 
-def save(model: Any, tokenizer: Any, proofs: Proofs, folder: str | Path) -> tuple[Path, Proof]:
+def save(model: Any, tokenizer: Any, proofs: Proofs, edits: KeptEdits, folder: str | Path) -> tuple[Path, Proof]:
     """Where it is, and the proof that it loads unchanged. A BuildError leaves what was there before as it was."""
     place = Path(folder).expanduser()
     _demand_free(place)
@@ -35,8 +36,10 @@ def save(model: Any, tokenizer: Any, proofs: Proofs, folder: str | Path) -> tupl
             write_wrapper(model, beside) if guests(model) else model.save_pretrained(beside)
             if tokenizer is not None:
                 tokenizer.save_pretrained(beside / HOST if guests(model) else beside)
-            found = _reloaded(model, beside)
-            (beside / "README.md").write_text(model_card(proofs, found, getattr(model.config, KEY)), encoding="utf-8")
+            edits.write(beside)
+            found = _reloaded(model, edits, beside)
+            card = model_card(proofs, found, getattr(model.config, KEY), edits.stays)
+            (beside / "README.md").write_text(card, encoding="utf-8")
             (beside / RECORD).write_text(_record(beside, getattr(model.config, KEY)), encoding="utf-8")
     except (OSError, SafetensorError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
@@ -65,8 +68,10 @@ def _unlike_recorded(place: Path) -> str:
     return next((name for name, digest in _sums(place) if name not in known and recorded.get(name) != digest), "")
 
 
-def _reloaded(model: Any, folder: Path) -> Proof:
+def _reloaded(model: Any, edits: KeptEdits, folder: Path) -> Proof:
     """What plain transformers makes of the folder, or the garage where plain transformers cannot."""
+    if (edits.stays or edits.tensors) and KeptEdits.read(folder) != edits:
+        raise BuildError("Its edits are not what they were once they are read again.", "Nothing of it was kept.")
     again = read_wrapper(folder) if guests(model) else _plain(model, folder)
     _demand_same_weights(model, again)
     proof = equal("reloaded = in memory", logits_of(again.to(model.device)), logits_of(model))

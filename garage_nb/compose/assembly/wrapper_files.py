@@ -92,7 +92,7 @@ def _read(folder: Path) -> Any:
     for number, (path, manner) in enumerate(about["guests"].items()):
         part = load_part(folder / "guests" / f"{number}.json")
         maps = Maps(**{name: adapters[f"{path}.{name}"] for name in _MAPS}, said="")
-        model.set_submodule(path, Stitched(part.to(like), maps, Manner(**manner), like))
+        model.set_submodule(path, Stitched(part, maps, Manner(**manner), like))
     if absent := [name for name, tensor in stored(model) if tensor.is_meta]:
         raise ValueError(f"{absent[0]} is missing")
     model.config._name_or_path = str(folder)

@@ -21,7 +21,7 @@ def wrapped(model: Any, layout: Layout, stitches: Sequence[Stitch]) -> Any:
     for stitch in stitches:
         part = PyTorchExtractor(stitch.guest.donor.model).extract_component(stitch.guest.name)
         like = next(iter(model.parameters()))
-        module = Stitched(part.to(like), stitch.maps, manners[stitch.place], like)
+        module = Stitched(part, stitch.maps, manners[stitch.place], like)
         model.set_submodule(layout.spec.part(stitch.place).module_path, module.eval())
     if manners:
         uncached(model)

@@ -111,10 +111,10 @@ def home_of(donor: Donor) -> str:
 def layers_of(ref: Ref, donor: Donor) -> list[int]:
     """As often and in the order they are named."""
     names = named(ref.parts or "all", donor)
-    parts = [donor.spec.part(name) for name in names]
-    layers = [part.layer_idx for part in parts if part.layer_idx is not None and part.part_type is PartType.FULL_LAYER]
-    if len(layers) < len(names):
-        raise BuildError(f"{ref} names more than whole layers.", "A stack takes layers: 0:4 b[2:6], 0,0,1.")
+    whole = {name: part.layer_idx for name, part in donor.spec.parts.items() if part.part_type is PartType.FULL_LAYER}
+    layers = [layer for name in names if (layer := whole.get(name)) is not None]
+    if other := next((name for name in names if whole.get(name) is None), None):
+        raise BuildError(f"{ref} names {other}, which is no whole layer.", "A stack takes layers: 0:4 b[2:6], 0,0,1.")
     return layers
 
 

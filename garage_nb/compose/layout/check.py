@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from ...errors import BuildError, GarageError, InputError, UnavailablePartError, UnknownPartError
@@ -17,6 +18,7 @@ from ..folding.fold import Folded, folded
 from ..ref import Ref
 from ..sheet import BuildSheet
 from ..stitching.stitch import Stitch
+from ..written import demand_sayable
 from .donors import Donor, opened
 from .grafting import grafted
 from .layout import Layout, names_inside
@@ -107,11 +109,9 @@ def check(sheet: BuildSheet) -> Check:
 
 def donors_of(sheet: BuildSheet) -> dict[str, Donor]:
     """By their names on the sheet; the base also without one. A model named several times is opened once."""
-    said = [sheet.base, sheet.tokenizer, *(ref.donor for graft in sheet.grafts for ref in graft.refs)]
-    names = [name for name in dict.fromkeys(said) if name]
-    for name in names:
+    for name in sheet.used:
         _demand_name(name)
-    found = {name: opened(name, sheet.donors.get(name, name), sheet.dtype) for name in names}
+    found = {name: opened(name, sheet.donors.get(name, name), sheet.dtype) for name in sheet.used}
     return {**found, "": found[sheet.base]}
 
 
@@ -149,8 +149,9 @@ def _refused(said: str, error: GarageError) -> Finding:
 
 
 def _folding(layout: Layout, sheet: BuildSheet) -> tuple[Folded, list[Finding]]:
-    """All edits, or none of them where one cannot act on the result."""
+    """All edits, or none of them where one cannot act on the result, or no sheet could say it."""
     try:
+        demand_sayable(sheet.edits)
         found = folded(layout, sheet.edits)
     except GarageError as error:
         said = "; ".join(map(str, sheet.edits))
@@ -161,9 +162,19 @@ def _folding(layout: Layout, sheet: BuildSheet) -> tuple[Folded, list[Finding]]:
 
 def _whole(sheet: BuildSheet, donors: Mapping[str, Donor], layout: Layout) -> Layout:
     done = finished(layout)
+    _demand_uncast(sheet.out_dtype, done)
     empty(done)
     teller(sheet, done, donors)
     return done
+
+
+def _demand_uncast(out_dtype: str, layout: Layout) -> None:
+    """BuildError for a wrapper in another precision: a guest also keeps what its model computed, such as angles."""
+    if out_dtype and layout.apart and layout.base.dtype != getattr(torch, out_dtype):
+        raise BuildError(
+            f"{layout.apart[0].guest} becomes a module of its own, which is not cast to {out_dtype} afterwards.",
+            f"Say dtype {out_dtype} in place of out_dtype, so that the donors are loaded in it.",
+        )
 
 
 def _facts(layout: Layout) -> dict[str, str]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ...core.family import text_config
 from ...core.stored import stored
 from ...errors import BuildError
+from ...extract.chain import home
 from ...extract.part import ExtractedPart
 from ...extract.shelf.loading import load_part
 from ...registry.lift import Lifted, lift
@@ -118,6 +119,6 @@ def _without(part: PartSpec, norms: set[str]) -> PartSpec:
 
 
 def _of_part(name: str, part: ExtractedPart) -> Donor:
-    path = part.spec.part(part.description.name).module_path
     only = part.description.name
-    return Donor(name, part.spec, dict(stored(part.module, f"{path}.")), part.config, only=only)
+    tensors = stored(part.module, f"{home(part.spec.part(only))}.")
+    return Donor(name, part.spec, dict(tensors), part.config, only=only)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...errors import BuildError
-from ...registry.adapters import Judgement, Verdict, judge
+from ...registry.adapters import APART, Judgement, Verdict, judge
 from ...registry.traits import sort_of, sorts
 from .donors import Donor
 from .layout import Occupant
@@ -61,5 +61,6 @@ def demand_blocks(blocks: Iterable[tuple[Donor, int]], base: Donor) -> None:
 
 def _way_out(found: Judgement) -> str:
     """A half or a layer of another kind comes in with maps around it."""
-    needed = f"It would need {', '.join(found.adapters)}. " if found.adapters else ""
-    return f"{needed}Join a half or a layer by --adapter fit, or take one of a model of that kind."
+    needed = ", ".join(adapter for adapter in found.adapters if adapter != APART)
+    first = f"It would need {needed}. " if needed else ""
+    return f"{first}Join a half or a layer by --adapter fit, or take one of a model of that kind."

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..blends.blend import Blend, Spot
+from ..blends.drawing import once
 from .donors import Donor
 
 
@@ -29,8 +30,12 @@ class Ingredient(ABC):
         """Ingredients are asked for their tensors in the order of these, because some draw random numbers."""
 
     @abstractmethod
+    def exact(self) -> Tensor:
+        """What it comes to before it is rounded: in float32 at least where several steps make it."""
+
     def tensor(self) -> Tensor:
-        """The tensor of the result, without gradients. Nothing of a donor is changed."""
+        """The tensor of the result, without gradients, rounded once. Nothing of a donor is changed."""
+        return self.exact().to(self.first.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +53,7 @@ class Taken(Ingredient):
     def turn(self) -> str:
         return self.name
 
-    def tensor(self) -> Tensor:
+    def exact(self) -> Tensor:
         return self.first.detach()
 
 
@@ -68,13 +73,30 @@ class Blended(Ingredient):
         return self.spot.turn
 
     @torch.no_grad()
+    def exact(self) -> Tensor:
+        return self._blended([_wide(source.exact()) for source in self._sources])
+
+    @torch.no_grad()
     def tensor(self) -> Tensor:
-        return self.blend.blended(self.own.tensor(), [other.tensor() for other in self.others], self.spot)
+        """One blend of donors' own weights works in the precision that mergekit works in."""
+        if not all(isinstance(source, Taken) for source in self._sources):
+            return super().tensor()
+        return self._blended([source.tensor() for source in self._sources])
+
+    @property
+    def _sources(self) -> list[Ingredient]:
+        return [self.own, *self.others]
+
+    def _blended(self, tensors: list[Tensor]) -> Tensor:
+        return self.blend.blended(tensors[0], tensors[1:], self.spot)
 
 
 @dataclass(frozen=True, eq=False)
 class Made(Ingredient):
-    """Worked out in float64 from the first of `sources` and what else it takes, in the dtype of the first."""
+    """Worked out in float64 from the first of `sources` and what else it takes.
+
+    Changes of one weight are rounded together. What it was blended from was rounded before: that model is changed.
+    """
 
     sources: Sequence[Ingredient]
     by: Callable[..., Tensor]
@@ -88,6 +110,10 @@ class Made(Ingredient):
         return self.sources[0].turn
 
     @torch.no_grad()
-    def tensor(self) -> Tensor:
-        first = self.first
-        return self.by(*(source.tensor().double() for source in self.sources)).to(first)
+    def exact(self) -> Tensor:
+        found = (source.exact() if isinstance(source, Made) else once(source, source.tensor) for source in self.sources)
+        return self.by(*(tensor.double() for tensor in found))
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32)) if tensor.is_floating_point() else tensor

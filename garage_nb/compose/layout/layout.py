@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ...extract.chain import home, links
 from ...registry.part_spec import PartSpec
 from ...registry.specs import ModelSpec
 from ..graft import Adapt
@@ -71,7 +72,17 @@ class Layout:
         """Another part at a place, with its tensors by the names inside it."""
         names = dict(names_inside(self.spec.part(place), self.tensors))
         changed = self.grafted_on({names[inner]: ingredient for inner, ingredient in found.items()})
-        return replace(changed, occupants={**self.occupants, place: occupant})
+        came = {place: occupant, **dict(self._inside(place, occupant))}
+        return replace(changed, occupants={**self.occupants, **came})
+
+    def _inside(self, place: str, occupant: Occupant) -> Iterator[tuple[str, Occupant]]:
+        """Places within a place, and what has come there with its new occupant."""
+        home, theirs = self.spec.part(place).module_path, f"{occupant.part.module_path}."
+        there = {(part.module_path, part.part_type): name for name, part in occupant.donor.spec.parts.items()}
+        for name, part in self.spec.parts.items():
+            inner = theirs + part.module_path.removeprefix(f"{home}.")
+            if part.module_path.startswith(f"{home}.") and (inner, part.part_type) in there:
+                yield name, Occupant(occupant.donor, there[inner, part.part_type])
 
     def grafted_on(self, tensors: Mapping[str, Ingredient]) -> Layout:
         """Other ones, by their names in the result. A guest with adapters whose weights they replace is gone."""
@@ -89,8 +100,7 @@ class Layout:
 
 def names_inside(part: PartSpec, tensors: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(name inside the part, whole name) of all its tensors. OPT's halves are no one module: theirs are of several."""
-    paths = part.extra_info.get("spread") or [part.module_path]
-    stem = part.module_path.rpartition(".")[0] if len(paths) > 1 else part.module_path
+    paths, around = links(part), home(part)
     for name in tensors:
         if any(name.startswith(f"{path}.") for path in paths):
-            yield name[len(stem) + 1 :], name
+            yield name[len(around) + 1 :], name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from ...core.parts import parse
 from ...errors import BuildError
 from ...registry.specs import ModelSpec
 from ..ref import Ref
@@ -23,7 +24,7 @@ def paired(layout: Layout, at: str, ref: Ref, donors: Mapping[str, Donor]) -> li
             "Name as many in the one as in the other.",
         )
     demand_whole(places, layout.spec)
-    demand_whole(names, donor.spec)
+    demand_whole(names, donor.spec, "Take out" if donor.only and not ref.parts else "Name")
     return list(zip(places, names, strict=True))
 
 
@@ -32,14 +33,25 @@ def named(parts: str, donor: Donor) -> list[str]:
     return [name for text in parts.split(",") for name in donor.spec.select(text)]
 
 
-def demand_whole(names: Iterable[str], spec: ModelSpec) -> None:
+def demand_whole(names: Iterable[str], spec: ModelSpec, do: str = "Name") -> None:
     """BuildError for a head, neurons or a module inside a part: their weights are rows of the part's."""
     for name in names:
-        if name not in spec.parts:
-            raise BuildError(
-                f"{name} is not a part by itself, and grafts put whole parts in place.",
-                "Name a layer, an attention, an ffn, a norm, the embedding or the head.",
-            )
+        if name in spec.parts:
+            continue
+        whole = _around(name, spec)
+        raise BuildError(
+            f"{name} is {f'inside {whole}' if whole else 'no part'}, and grafts put whole parts in place.",
+            f"{do} {whole or 'a layer, an attention, an ffn, a norm, the embedding or the head'}.",
+        )
+
+
+def _around(name: str, spec: ModelSpec) -> str:
+    """The smallest part that a unit, a point or a module belongs to; empty for none."""
+    address = parse(name)
+    if address is not None:
+        return str(address.whole) if str(address.whole) in spec.parts else ""
+    around = [part for part, known in spec.parts.items() if name.startswith(f"{known.module_path}.")]
+    return max(around, key=lambda part: len(spec.parts[part].module_path), default="")
 
 
 def _some(names: list[str]) -> str:

@@ -101,7 +101,8 @@ def _demand_one_vocabulary(layout: Layout) -> None:
 
 def _demand_one_kind(layout: Layout) -> None:
     """A cast nobody asked for would change numbers in silence."""
-    donors = {id(who.donor): who.donor for who in layout.occupants.values()}
+    guests = [stitch.guest for stitch in layout.apart]
+    donors = {id(who.donor): who.donor for who in (*layout.occupants.values(), *guests)}
     for donor in donors.values():
         for side, there, here in (
             ("dtype", donor.dtype, layout.base.dtype),

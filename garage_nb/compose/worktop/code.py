@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from ..graft import Adapt, Graft, Stack, Swap
 from ..sheet import BuildSheet
 
+_SAID = ("dtype", "out_dtype", "tokenizer")
 
-def as_python(sheet: BuildSheet) -> str:
-    """A donor that is no text is said by its name on the sheet, as the variable that holds it."""
+
+def as_python(sheet: BuildSheet, named: Mapping[str, str] | None = None) -> str:
+    """A donor that is no text is said by its name on the sheet, as the variable that holds it; a field in `named` by
+    what that says.
+    """
     grafts = [_graft(graft) for graft in sheet.grafts]
-    donors = [f"{name!r}: {source!r}" if isinstance(source, str) else f"{name!r}: {name}"
+    donors = [f"{name!r}: {source!r}" if isinstance(source, str) else f"{name!r}: {_variable(name)}"
               for name, source in sheet.donors.items()]  # fmt: skip
+    fields = {field: repr(getattr(sheet, field)) for field in _SAID if getattr(sheet, field)}
     lines = [
         "sheet = BuildSheet(",
         f"    base={sheet.base!r},",
@@ -21,10 +27,15 @@ def as_python(sheet: BuildSheet) -> str:
         *(f"        {graft}," for graft in grafts),
         "    ),",
         f"    name={sheet.name!r},",
+        *(f"    {field}={said}," for field, said in {**fields, **(named or {})}.items()),
         ")",
         "hybrid = build(sheet)",
     ]
     return "\n".join([*_imports(grafts), "", *lines])
+
+
+def _variable(name: str) -> str:
+    return re.sub(r"\W|^(?=\d)", "_", name)
 
 
 def _imports(grafts: list[str]) -> Iterator[str]:

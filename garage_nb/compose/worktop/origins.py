@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ...registry.part_spec import PartType
-from ..layout.ingredients import Taken
+from ..layout.ingredients import Ingredient, Taken
 from ..layout.layout import Layout, Occupant, names_inside
 
 
@@ -37,15 +37,30 @@ def _blocks(layout: Layout) -> Iterator[tuple[int, bool]]:
 
 def _origin(layout: Layout, place: str, changed: Mapping[int, bool]) -> Origin:
     """By its weights, for a graft around it tells on it too; a layer is what it was before anything in it changed."""
-    sources = list(layout.at(place).values())
+    stitch = layout.stitches.get(place)
+    if stitch is not None:
+        return Origin(f"adapted {stitch.guest}", True)
+    whole = layout.spec.part(place).part_type is PartType.FULL_LAYER
+    sewn: frozenset[str] = _sewn(layout) if whole else frozenset()
+    sources = [found for name, found in _named(layout, place) if name not in sewn]
     if not all(isinstance(found, Taken) for found in sources):
         return Origin("blended", True)
-    whole = layout.spec.part(place).part_type is PartType.FULL_LAYER
     who = _whose(layout, place, [found for found in sources if isinstance(found, Taken) and not whole])
     if who is None:
         return Origin("of several", True)
     own = who.donor is layout.base and who.name == place
     return Origin("" if own else str(who), not own and _is_new(layout, place, who, changed))
+
+
+def _named(layout: Layout, place: str) -> Iterator[tuple[str, Ingredient]]:
+    """What stands at a place, by the names in the result."""
+    for _, name in names_inside(layout.spec.part(place), layout.tensors):
+        yield name, layout.tensors[name]
+
+
+def _sewn(layout: Layout) -> frozenset[str]:
+    """Names of tensors in the result that adapters were worked into."""
+    return frozenset(name for place in layout.stitches for name, _ in _named(layout, place))
 
 
 def _is_new(layout: Layout, place: str, who: Occupant, changed: Mapping[int, bool]) -> bool:

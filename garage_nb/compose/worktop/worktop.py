@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ...core.parts import parse
 from ...errors import BuildError, shortened
@@ -48,6 +49,14 @@ class Worktop:
         if isinstance(self.grafts[graft], Stack):
             return self.to(unstacked(self.grafts, donors))
         return self.to((*self.grafts[:graft], *self.grafts[graft + 1 :]))
+
+    def without_donor(self, name: str) -> Worktop:
+        """With no step to take back that names this donor. BuildError where a graft that stands does."""
+        user = next((graft for graft in self.grafts if _names(graft, name)), None)
+        if user is not None:
+            raise BuildError(f"{name} is still needed: {user}.", "Take that graft out first.")
+        past, future = _unnamed((*self.past, self.grafts), name), _unnamed((self.grafts, *self.future), name)
+        return Worktop(self.grafts, past[:-1], future[1:])
 
     def undo(self) -> Worktop:
         if not self.past:
@@ -122,6 +131,16 @@ def _layer_of(part: Ref, spec: ModelSpec) -> int:
     if address is None or address.kind != "layer" or address.layer is None:
         raise BuildError(f"{name} is no whole layer.", "Only layers go between layers; drop it on a place of its kind.")
     return address.layer
+
+
+def _names(graft: Graft, donor: str) -> bool:
+    return any(ref.donor == donor for ref in graft.refs)
+
+
+def _unnamed(steps: tuple[Grafts, ...], donor: str) -> tuple[Grafts, ...]:
+    """The steps without those that name the donor, and without any that would change nothing then."""
+    kept = (grafts for grafts in steps if not any(_names(graft, donor) for graft in grafts))
+    return tuple(grafts for grafts, _ in groupby(kept))
 
 
 def _is_covered(graft: Graft, place: str) -> bool:

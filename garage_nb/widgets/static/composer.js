@@ -2,7 +2,7 @@
 
 let lists = 0;
 
-/** The box that brings another model to the bench. */
+/** The box for another model. */
 function bringing(model) {
   const known = make("datalist");
   known.id = `gnb-c-known-${Date.now()}-${(lists += 1)}`;
@@ -24,7 +24,7 @@ function bringing(model) {
 }
 
 const HINT = "Drag a part onto a place of the result. Or Enter picks it up, arrows choose, Enter drops.";
-const EMPTY = "No donors yet: name a model above. Layers of the base can be repeated (Enter) and taken out (Delete).";
+const EMPTY = "No donors yet: name a model above. Enter repeats a layer of the base, Delete takes it out.";
 
 function render({ model, el }) {
   const { body, close, alive } = frame({ model, el }, "gnb-composer", `Composer on ${model.get("_title")}`);
@@ -37,14 +37,17 @@ function render({ model, el }) {
   const words = make("p", "gnb-words");
   const tell = cell => { words.textContent = cell?.node.getAttribute("aria-label") ?? (model.get("_beside").length ? HINT : EMPTY); };
   const { line, lay } = hand(model, stage, alive, tell);
+  const bring = bringing(model);
   let columns = [];
   const draw = () => {
     const data = [model.get("_result"), ...model.get("_beside")].filter(each => each.rows);
     if (!data.length) return;
     const scrolled = columns.map(column => column.grid.scrollTop);
-    columns = data.map((each, i) => (columns[i]?.data === each ? columns[i] : drawColumn(each, i)));
+    const away = columns.findIndex(column => column.head === document.activeElement?.parentElement);
+    columns = data.map((each, i) => (columns[i]?.data === each ? columns[i] : drawColumn(each, i, () => model.send({ kind: "dismiss", donor: each.name }))));
     const refocus = lay(columns);
     stage.replaceChildren(...columns.map(column => column.node));
+    if (away > 0) (columns[Math.min(away, columns.length - 1)].head.querySelector("button") ?? bring.querySelector("input")).focus();
     columns.forEach((column, i) => { column.grid.scrollTop = scrolled[i] ?? 0; });
     refocus();
     const grafts = (model.get("_sheet").grafts ?? []).length;
@@ -52,7 +55,7 @@ function render({ model, el }) {
     tell(null);
   };
   for (const part of ["_result", "_beside", "_sheet"]) model.on(`change:${part}`, draw);
-  body.append(head, bringing(model), stage, words, line, grafts(model), outcome(model));
+  body.append(head, bring, stage, words, line, grafts(model), outcome(model));
   draw();
   return close;
 }

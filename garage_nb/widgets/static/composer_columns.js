@@ -11,12 +11,12 @@ function cellOf(data, column, line) {
   if (data.unavailable) node.setAttribute("aria-disabled", "true");
   const tag = make("span", "gnb-c-tag", data.changed ? data.from.split(" of ").pop() : "");
   node.append(data.kind === "full_layer" ? make("span", "gnb-name", data.label) : shortening(data.label));
-  if (BRIEF[data.kind]) node.append(make("span", "gnb-c-brief", BRIEF[data.kind]));
+  if (BRIEF[data.kind]) node.append(make("span", "gnb-c-brief", BRIEF[data.kind]), make("span", "gnb-c-number", /_\d+$/.exec(data.label)?.[0]));
   node.append(tag);
   return { ...data, words, node, tag, said: tag.textContent, column, line };
 }
 
-/** A place between two layers, there only while a layer is held. */
+/** Between two layers, there while a layer is held. */
 function gapOf(number, column, line) {
   const words = number ? `between layer_${number - 1} and what is above it` : "below layer_0";
   const node = control("div", "gnb-c-cell gnb-c-gap", words);
@@ -50,15 +50,20 @@ function drawLine(row, column, line) {
   return { node, cells };
 }
 
-/** One model. `lines` are its rows of cells, `cells` all of them. */
-function drawColumn(data, index) {
+/** Whose column it is. */
+function drawHead({ name, title, about }, dismiss) {
+  const head = make("div", "gnb-c-head"), who = shortening(name || "result");
+  who.classList.add("gnb-c-who");
+  head.title = `${title}: ${about}`;
+  head.append(who, shortening(name && title !== name ? title : ""));
+  if (name) head.append(button("×", `Take donor ${name} off the bench`, dismiss));
+  return head;
+}
+
+/** One model. */
+function drawColumn(data, index, dismiss) {
   const node = make("div", "gnb-c-column");
-  const who = data.name || "result";
-  const head = make("p", "gnb-c-head");
-  const title = shortening(data.name ? data.title : "");
-  title.title = data.title;
-  head.append(make("span", "gnb-c-who", who), title);
-  head.title = `${data.title}: ${data.about}`;
+  const head = drawHead(data, dismiss);
   const grid = make("div", "gnb-c-model");
   grid.setAttribute("role", "grid");
   grid.setAttribute("aria-label", data.name ? `Donor ${data.name}, ${data.title}` : "Result, output on top");
@@ -66,7 +71,7 @@ function drawColumn(data, index) {
   const lines = linesFor(data.rows, !data.name && !stacks).map((row, line) => drawLine(row, index, line));
   grid.append(...lines.map(line => line.node));
   node.append(head, grid);
-  return { data, node, grid, lines: lines.map(line => line.cells), cells: lines.flatMap(line => line.cells) };
+  return { data, node, head, grid, lines: lines.map(line => line.cells), cells: lines.flatMap(line => line.cells) };
 }
 
 /** Says on a cell how a part that is held would stand there; without a verdict, what stands there now. */

@@ -26,7 +26,7 @@ function stepFrom(columns, from, [down, right]) {
   return nearest(ends, 1);
 }
 
-/** The cells of all columns: which one a node is, whose it is, and the one tab stop among them. */
+/** The cells of all columns, and the one tab stop among them. */
 function standing(stage) {
   let [columns, stop] = [[], null];
   const cells = () => columns.flatMap(column => column.cells);
@@ -89,7 +89,7 @@ function holding(model, stage, alive, all) {
     if (!held) return;
     const found = Object.values(places), good = found.filter(([verdict]) => verdict !== "refused").length;
     const many = good ? `${good} of ${found.length} places take it` : "no place takes it";
-    said.textContent = `Holding ${called(held)}${known ? `: ${many}. Arrows choose, Enter drops, Escape lets go` : ""}.`;
+    said.textContent = `Holding ${called(held)}${known ? `: ${many}. ${good ? "Arrows choose, Enter drops, " : ""}Escape lets go` : ""}.`;
     if (known && held.byKey) arrive();
   };
   const pick = (cell, byKey) => {
@@ -147,7 +147,7 @@ function holding(model, stage, alive, all) {
   return { line, lay, pick, release, drop, takeOut, act, targets, takes, called: () => called(held), holds: () => held !== null };
 }
 
-/** Keys and clicks. While something is held, arrows go from place to place. */
+/** Keys. Arrows go from place to place while something is held. */
 function pressing(stage, all, hand) {
   const { at, focus } = all;
   const walk = (cell, [down, right]) => {
@@ -168,7 +168,7 @@ function pressing(stage, all, hand) {
   });
 }
 
-/** A part on its way under the pointer. Returns whether a drag has just ended: the click that follows belongs to it. */
+/** A part under the pointer. Returns whether a drag has just ended: the click that follows belongs to it. */
 function carrying(stage, all, hand, tell) {
   let drag = null;
   const ghost = make("div", "gnb-c-ghost");
@@ -217,7 +217,7 @@ function carrying(stage, all, hand, tell) {
   return () => Boolean(drag?.moved);
 }
 
-/** All of it: the line that says what is held, and what lays columns under the hand. */
+/** All of it. */
 function hand(model, stage, alive, tell) {
   const all = standing(stage), own = holding(model, stage, alive, all);
   const wasDragged = carrying(stage, all, own, tell);

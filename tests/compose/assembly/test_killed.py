@@ -134,11 +134,17 @@ def test_killed_at_any_step(saver: subprocess.Popen[str], home: Path) -> None:
     assert met[-1] == new
 
 
-def test_what_was_left_beside_it_is_hidden_and_known_by_its_name(home: Path) -> None:
-    """Unfinished folders of killed processes; nothing opens them, and whoever cleans up knows them."""
-    left = [path.name for path in home.iterdir() if path.name not in ("place", "warm")]
+def test_what_a_killed_one_left_is_hidden_and_gone_after_the_next(saver: subprocess.Popen[str], home: Path) -> None:
+    """Nothing opens an unfinished folder, and whoever saves there again clears it."""
+    assert {path.name for path in home.iterdir()} == {"place", "warm"}
 
-    assert all(name.startswith(".place.") and name.endswith(".tmp") for name in left)
+    told(saver, "killed 4")
+
+    (left,) = {path.name for path in home.iterdir()} - {"place", "warm"}
+    assert left.startswith(".place.")
+    assert left.endswith(".tmp")
+    assert told(saver, "killed 1000")[0] == 0
+    assert {path.name for path in home.iterdir()} == {"place", "warm"}
 
 
 def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from garage_nb.compose.assembly.build import build
 from garage_nb.compose.assembly.hybrid import Hybrid
+from garage_nb.compose.assembly.wrapper_files import read_wrapper
 from garage_nb.compose.graft import Swap
 from garage_nb.compose.layout.check import check
 from garage_nb.compose.ref import Ref
@@ -189,13 +192,59 @@ def test_halves_of_bloom_answer_with_the_stream_and_are_refused(half: str) -> No
     assert str(caught.value).count("\n") == 1
 
 
-def test_in_bfloat16_the_guest_is_cast_to_the_host() -> None:
+def test_in_bfloat16_all_of_it_is() -> None:
     donors = {"a": lift(tiny("llama").bfloat16()), "b": lift(guest("gpt2").bfloat16())}
 
     hybrid = build(BuildSheet("a", donors, (Swap("ffn_1", Ref("b"), "untrained"),)))
 
     assert {weight.dtype for weight in hybrid.model.parameters()} == {torch.bfloat16}
     assert bool(logits(hybrid.model).isfinite().all())
+
+
+def narrow(family: str) -> Any:
+    """As `from_pretrained` makes it in bfloat16: the angles of a rotary embedding keep their precision."""
+    made = guest(family)
+    angles = {name: buffer.clone() for name, buffer in made.named_buffers() if name.endswith("inv_freq")}
+    made.bfloat16()
+    for name, buffer in angles.items():
+        home, _, own = name.rpartition(".")
+        setattr(made.get_submodule(home), own, buffer)
+    return made
+
+
+def test_what_a_guest_computes_for_itself_is_as_exact_as_at_home(tmp_path: Path) -> None:
+    donors = {"a": lift(tiny("gpt2").bfloat16()), "b": lift(narrow("llama"))}
+    at_home = donors["b"].model.model.rotary_emb.inv_freq
+    assert not torch.equal(at_home, at_home.bfloat16().float())
+
+    hybrid = build(BuildSheet("a", donors, (Swap("attention_1", Ref("b"), "untrained"),)))
+
+    for made in (hybrid.model, read_wrapper(hybrid.save_pretrained(tmp_path / "hybrid"))):
+        (found,) = guests(made).values()
+        angles = dict(found.part.named_buffers())["hollow.decoder.rotary_emb.inv_freq"]
+        assert torch.equal(angles, at_home)
+
+
+def test_a_guest_in_another_precision_than_the_host_is_refused() -> None:
+    donors = {"a": lift(tiny("llama").bfloat16()), "b": lift(guest("gpt2"))}
+
+    with pytest.raises(BuildError, match=r"b is float32, and a is bfloat16\.\nLoad them with one dtype"):
+        build(BuildSheet("a", donors, (Swap("ffn_1", Ref("b"), "untrained"),)))
+
+
+@pytest.mark.parametrize("place", ["attention_1", "ffn_1", "layer_1"])
+def test_a_wrapper_is_not_cast_afterwards(place: str) -> None:
+    donors = of_two("llama", guest("gpt2"))
+    sheet = BuildSheet("a", donors, (Swap(place, Ref("b"), "untrained"),), out_dtype="bfloat16")
+
+    with untouched(donors["a"].model, donors["b"].model):
+        found = check(sheet)
+        with pytest.raises(BuildError, match="not cast to bfloat16 afterwards") as caught:
+            build(sheet)
+
+    assert found.findings[-1].verdict == "refused"
+    assert str(caught.value).count("\n") == 1
+    assert check(replace(sheet, out_dtype="float32")).ok
 
 
 def test_random_numbers_stay() -> None:

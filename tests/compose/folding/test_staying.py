@@ -21,6 +21,7 @@ from garage_nb.inject.edit import Edit
 from garage_nb.inject.edits import Add, Noise, Scale, Steer, Through
 from garage_nb.inject.mask import Mask
 from garage_nb.inject.patch import Patch
+from garage_nb.inject.rounds import Debate
 from garage_nb.inject.threshold import Threshold
 from garage_nb.registry.lift import lift
 from tests.compose.bench import logits, pair
@@ -28,6 +29,7 @@ from tests.compose.folding.test_folding import LINE, close, donor, folded, in_fo
 from tests.compose.layout.test_refusals import untouched
 from tests.families import HIDDEN, tiny
 
+GATE = torch.nn.Linear(2 * HIDDEN, 1)
 DEPENDS, RESIDUAL, AMID = "depends on the hidden states", "no weight alone decides", "amid the attention"
 STAYING: dict[str, tuple[str, Edit, str]] = {
     "noise": ("gpt2", Noise("attention_1", 0.1), DEPENDS),
@@ -139,12 +141,23 @@ def test_a_guest_that_is_a_module_of_its_own_keeps_its_weights(at: str) -> None:
     assert "a guest that is a module of its own" in found.findings[2].reason
 
 
-def test_a_function_of_ones_own_is_tried_like_any_other() -> None:
-    def twice(hidden: torch.Tensor) -> torch.Tensor:
-        return 2 * hidden + 1
+def twice(hidden: torch.Tensor) -> torch.Tensor:
+    return 2 * hidden + 1
 
-    found = check(
-        BuildSheet("a", {"a": donor("gpt2")}, edits=(Through("ffn_1", twice), Through("ffn_0", torch.nn.Tanh())))
-    )
 
-    assert [finding.verdict for finding in found.findings[:2]] == ["folds into weights", "stays a runtime edit"]
+@pytest.mark.parametrize(
+    "edit", [Through("ffn_1", twice), Through("ffn_0", torch.nn.Tanh()), Debate("ffn_1", "dropout", "gated", gate=GATE)]
+)
+def test_a_module_of_ones_own_is_refused_before_anything_is_built(edit: Edit) -> None:
+    """No config could say what the hybrid was built by, and no file what is to be in force with it."""
+    sheet = BuildSheet("a", {"a": donor("gpt2")}, edits=(Scale("ffn_1", 0.5), edit))
+
+    with untouched(donor("gpt2").model):
+        found = check(sheet)
+        with pytest.raises(BuildError, match="of your own, which cannot be written into a sheet") as caught:
+            build(sheet)
+
+    assert not found.ok
+    assert found.findings[0].verdict == "refused"
+    assert str(edit) in found.findings[0].reason
+    assert str(caught.value).count("\n") == 1

@@ -135,7 +135,7 @@ def test_every_layer_is_numbered_as_it_stands(family: str) -> None:
 def test_several_names_in_one_go_must_be_layers() -> None:
     found = checked(pair("llama"), Stack.of("0 b[attention_1]")).findings[0]
 
-    assert "more than whole layers" in found.reason
+    assert "which is no whole layer" in found.reason
 
 
 def test_no_layer_at_all_is_refused() -> None:

@@ -17,6 +17,7 @@ from garage_nb.compose.graft import Graft, Merge, Stack, Swap
 from garage_nb.compose.ref import Ref
 from garage_nb.compose.sheet import BuildSheet
 from garage_nb.errors import BuildError, GarageError
+from garage_nb.extract.pytorch import PyTorchExtractor
 from garage_nb.registry.lift import lift
 from tests.compose.bench import checked, model
 from tests.families import saved, tiny
@@ -64,6 +65,7 @@ def refused(base: Any, other: Any, graft: Graft) -> str:
     return str(caught.value)
 
 
+INSTEAD = "Name attention_1."
 BASE_500 = {"rope_type": "default", "rope_theta": 500.0}
 ATTENTION, FFN, LAYER, STACK = swap("attention_1"), swap("ffn_1"), swap("layer_1"), Stack.of("0 b[1]")
 
@@ -149,16 +151,36 @@ def test_a_device_without_numbers(llama: Any) -> None:
         (merge("0:2", "b[0:3]"), ["2 parts of the result", "3 parts of b"]),
         (swap("layer_0", "b[attention_0]"), ["attention_0 of b is no full_layer", "layer_0 of a"]),
         (swap("embedding", "b[output_head]"), ["output_head of b is no embedding"]),
-        (swap("attention_1.head_0", "b[attention_1.head_0]"), ["attention_1.head_0", "not a part by itself"]),
-        (swap("ffn_1.neurons", "b[ffn_1.neurons]"), ["ffn_1.neurons"]),
-        (swap("model.layers.1.mlp.gate_proj"), ["model.layers.1.mlp.gate_proj"]),
-        (merge("attention_1.head_0"), ["attention_1.head_0"]),
+        (swap("attention_1.head_0", "b[attention_1.head_0]"), ["attention_1.head_0 is inside attention_1", INSTEAD]),
+        (swap("attention_1", "b[attention_3.head_2]"), ["head_2 is inside attention_3", "Name attention_3."]),
+        (swap("layer_1", "b[layer_2.mid]"), ["layer_2.mid is inside layer_2", "Name layer_2."]),
+        (swap("ffn_1.neurons", "b[ffn_1.neurons]"), ["ffn_1.neurons is inside ffn_1", "Name ffn_1."]),
+        (swap("model.layers.1.mlp.gate_proj"), ["model.layers.1.mlp.gate_proj is inside ffn_1", "Name ffn_1."]),
+        (merge("attention_1.head_0"), ["attention_1.head_0 is inside attention_1", INSTEAD]),
+        (Stack.of("0 b[layer_2.mid]"), ["b[layer_2.mid] names layer_2.mid, which is no whole layer", "0:4 b[2:6]"]),
     ],
 )  # fmt: skip
 def test_names_that_are_none(graft: Graft, said: list[str]) -> None:
     found = refused(model("llama"), model("llama", 4, seed=1), graft)
 
     assert all(word in found for word in said), found
+
+
+def test_a_head_from_a_shelf_is_no_guest() -> None:
+    donor = model("llama", 4, seed=1)
+    head = PyTorchExtractor(donor).extract_component("attention_3.head_2")
+
+    found = checked({"a": lift(model("llama")), "h": head}, swap("attention_1", "h")).findings[0]
+
+    assert "attention_3.head_2 is inside attention_3" in found.reason
+    assert found.reason.endswith("Take out attention_3.")
+
+
+def test_what_only_a_module_of_its_own_could_be_is_said_in_plain_words() -> None:
+    found = refused(model("llama"), model("llama", hidden_act="gelu"), swap("ffn_1"))
+
+    assert "need" not in found
+    assert "--adapter fit" in found
 
 
 @pytest.mark.parametrize(("base", "other"), [("llama", "gpt2"), ("gemma2", "gemma"), ("mixtral", "mistral")])
