@@ -19,7 +19,7 @@ from .cancel import Cancel
 from .doors import CancelDoor, Door, StartDoor, ours
 from .owner import Owner
 from .places import by_place, doors_for
-from .sites import Read, Tap, modules_at
+from .sites import Read, Tap, Write, modules_at
 from .skip import Answer, Skip, skip_at
 from .standing import Prompts, Standing
 from .walk import modules_of
@@ -51,7 +51,8 @@ class Attached(Owner):
         modules = modules_at(model, [*(path for path, _ in groups), *answers])
         doors = [door for (path, side), mine in groups.items() for door in doors_for(self, modules[path], side, mine)]
         skips = [Skip(self, modules[path], given, rows) for path, given in answers.items()]
-        self._parts: list[Door | Skip] = [StartDoor(self, model, [*doors, *skips]), *doors, *skips]
+        told = [tap.told for tap in wanted if isinstance(tap, Write) and tap.told is not None]
+        self._parts: list[Door | Skip] = [StartDoor(self, model, [*doors, *skips], told), *doors, *skips]
         if cancel is not None:
             self._parts += [CancelDoor(self, block, cancel) for block in _blocks(model)]
         self._handles: list[Any] = []

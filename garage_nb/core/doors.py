@@ -185,14 +185,18 @@ class EndDoor(Door):
 class StartDoor(Door):
     """At the model itself: a pass begins, and the calls of modules that run several times are counted from 0 again."""
 
-    def __init__(self, owner: Owner, module: nn.Module, others: Sequence[Door | Skip]) -> None:
+    def __init__(
+        self, owner: Owner, module: nn.Module, others: Sequence[Door | Skip], told: Sequence[Callable[..., None]] = ()
+    ) -> None:
         super().__init__(owner, module, "input")
-        self.others = others
+        self.others, self.told = others, told
 
     def at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.owner.standing.called(args, kwargs)
         for door in self.others:
             door.calls = 0
+        for told in self.told:
+            told(self.owner.standing)
 
 
 class CancelDoor(Door):

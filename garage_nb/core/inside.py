@@ -1,4 +1,5 @@
-"""Doors inside modules: to queries, keys, values and patterns, to a stream that goes past, to a router's choice.
+"""Doors inside modules: to queries, keys, values and patterns, to a stream that goes past, to a router's
+choice and to what experts are told of it.
 
 Each has a door of `doors` in it that knows what to do with the tensor; these know how it is reached and put back.
 """
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from .attention import Opened, demand_interface, opened
 from .doors import Door, WatchDoor
+from .routed import experts_in, routed
 from .sites import chosen, entering
 from .units import Passing
 
@@ -79,6 +81,23 @@ class ChosenDoor(Door):
 
     def at_output(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         self._touched(Passing(module, args, kwargs, chosen(output)))
+
+    def touch(self, passing: Passing, turn: int) -> Tensor:
+        return self.inner.touch(passing, turn)
+
+
+class RoutingDoor(Door):
+    """At a module of experts, before it is called: how much each of them counts for a token."""
+
+    def __init__(self, inner: Door) -> None:
+        super().__init__(inner.owner, inner.module, "input")
+        self.inner, self.rank, self.experts = inner, inner.rank, experts_in(inner.module)
+
+    def at_input(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        found = routed(module, args, kwargs)
+        before = found.matrix(self.experts)
+        after = self._touched(Passing(module, args, kwargs, before))
+        return None if after is before else found.rerouted(before, after)
 
     def touch(self, passing: Passing, turn: int) -> Tensor:
         return self.inner.touch(passing, turn)

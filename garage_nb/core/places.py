@@ -10,7 +10,7 @@ from torch import nn
 from ..errors import EditError
 from .attention import INSIDE
 from .doors import CallDoor, ChoiceDoor, ChosenByDoor, Door, EndDoor, ExpertDoor, ReadDoor, WatchDoor, WriteDoor
-from .inside import ChosenDoor, StreamDoor, inside
+from .inside import ChosenDoor, RoutingDoor, StreamDoor, inside
 from .owner import Owner
 from .sites import Call, Read, Tap, Watch, Write
 from .units import Expert
@@ -20,6 +20,7 @@ Place = tuple[str, str]  # the path of a module, and which side of it
 _WITHIN: dict[str, Callable[[Door], Door]] = {
     "stream": StreamDoor,
     "chosen": ChosenDoor,
+    "routing": RoutingDoor,
     **{side: partial(inside, side=side) for side in INSIDE},
 }
 _READ_ONLY = {

@@ -47,6 +47,17 @@ class Sums:
         weight = _ridge(squares + mean_x.outer(mean_x), products + mean_x.outer(mean_y), ridge)
         return Linear(weight, torch.zeros_like(mean_y))
 
+    def turned(self) -> Linear:
+        """Orthogonal Procrustes (Schönemann, 1966): the rotation that brings x nearest to y, both about their means.
+
+        Where one is wider, its columns or rows are orthonormal.
+        """
+        _, products, _ = self._central()
+        left, _, right = torch.linalg.svd(products, full_matrices=False)
+        weight = left @ right
+        mean_x, mean_y = self._means()
+        return Linear(weight, mean_y - mean_x @ weight)
+
     def explained(self, by: Linear) -> float:
         """The share of the variance of y that a map leaves no error of: 1 − (mean squared error ÷ variance)."""
         squares, products, power = self._central()

@@ -120,6 +120,14 @@ def own_run(model: nn.Module) -> Iterator[None]:
     """A run of ours: one at a time, on a model that is as it was again when the block ends."""
     _demand_no_other_pass(model)
     recover(model)
+    with inner_run(model):
+        yield
+
+
+@contextmanager
+def inner_run(model: nn.Module) -> Iterator[None]:
+    """The same amid a pass of another model: what that changed for as long as it lasts is left alone."""
+    _demand_no_other_pass(model)
     with lock_of(model), undisturbed(model), own_run_here(), stoppable(model):
         yield
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,10 @@ from .ledger import Ledger
 from .tokens import EVERY, Stand, Tokens, TokensByRow, held, spread
 from .units import Passing, Unit
 
-Side = Literal["input", "output", "stream", "query", "key", "value", "pattern", "choice", "chosen"]
+if TYPE_CHECKING:
+    from .standing import Standing
+
+Side = Literal["input", "output", "stream", "query", "key", "value", "pattern", "choice", "chosen", "routing"]
 Reader = Callable[[Tensor], None]
 Writer = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -36,6 +39,7 @@ class Site:
     query, key, value, pattern   what an attention module gives to transformers' attention function, and what
                                  that makes of it
     choice, chosen               inside a router: the logits that it chooses experts by, and which it chose
+    routing                      what a module of fused experts is told: how much each counts, (tokens, experts)
     ============================ ================================================================================
     """
 
@@ -63,7 +67,8 @@ class Write:
     """Put what `fn(hidden, touched)` returns in place of the tensor found at `site`, at the tokens that are touched.
 
     `touched` is a mask that broadcasts to `hidden`, None where that is every token. `said` is the edit in the user's
-    words. `by` stands for all that `fn` depends on: two writes by equal values do the same; None equals nothing.
+    words. `by` stands for all that `fn` depends on: two writes by equal values do the same; None equals nothing. `told`
+    hears of every call of the model itself before it begins.
     """
 
     site: Site
@@ -71,6 +76,7 @@ class Write:
     said: str = ""
     tokens: Tokens | TokensByRow = EVERY
     by: object = None
+    told: Callable[[Standing], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ class Answer:
     keys_values: tuple[Tensor, Tensor] | None = None
 
     def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], rows: int) -> Any:
-        if self.keys_values is not None:
-            cache = next(item for item in (*args, *kwargs.values()) if hasattr(item, "get_seq_length"))
+        cache = next((item for item in (*args, *kwargs.values()) if hasattr(item, "get_seq_length")), None)
+        if self.keys_values is not None and cache is not None:  # none where every step reads the whole text
             cache.update(*self.keys_values, self.layer)
         return again(self.output, rows)
 

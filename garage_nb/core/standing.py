@@ -48,26 +48,27 @@ class Called:
 class Standing:
     """Told of every call of the model itself; asked by the writes inside it.
 
-    `passes` counts the calls; `cache` is what the latest one kept its keys and values in, None without.
+    `passes` counts the calls; `cache` is what the latest one kept its keys and values in, None without. `given` is what
+    it was called with, by name; `call` what that brings, None where it is no tokens.
     """
 
     def __init__(self, prompts: Prompts | None = None) -> None:
         self.passes = 0
         self.cache: Any = None
         self._known = prompts
-        self._given: Mapping[str, Any] = {}
-        self._call: Called | None = None
+        self.given: Mapping[str, Any] = {}
+        self.call: Called | None = None
         self._first: Called | None = None
         self._stands: dict[str | None, Stand | None] = {}
 
     def called(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """The model has been called with these."""
         self.passes += 1
-        self._given = {**({"input_ids": args[0]} if args else {}), **kwargs}
+        self.given = {**({"input_ids": args[0]} if args else {}), **kwargs}
         self._stands = {}
-        self._call = self._read(self._given)
-        if self._call is not None and (self._first is None or self._call.past == 0):
-            self._first = self._call
+        self.call = self._read(self.given)
+        if self.call is not None and (self._first is None or self.call.past == 0):
+            self._first = self.call
 
     def at(self, stack: str | None) -> Stand | None:
         """Where the call stands for parts of this stack; None when the model itself was not called."""
@@ -76,7 +77,7 @@ class Standing:
         return self._stands[stack]
 
     def _here(self) -> Stand | None:
-        call, first = self._call, self._first
+        call, first = self.call, self._first
         if call is None or first is None:
             return None
         if self._known is None or call.decodes:  # a decoder writes alike for all: none of it is padding
@@ -98,8 +99,8 @@ class Standing:
         before, self.cache = self.cache, next((it for name in _CACHES if (it := given.get(name)) is not None), None)
         if self.cache is None:
             return 0
-        if self.cache is before and self._call is not None:
-            return self._call.past + self._call.seq
+        if self.cache is before and self.call is not None:
+            return self.call.past + self.call.seq
         return _tokens_in(self.cache)
 
     def _of_encoder(self) -> Stand | None:
@@ -107,10 +108,10 @@ class Standing:
         if self._known is not None:
             known = self._known.mask
             return _stand(known, known.shape[0], known.shape[1], known.device, self._known.padded)
-        tokens = _tensor(self._given, "input_ids", "inputs_embeds")
+        tokens = _tensor(self.given, "input_ids", "inputs_embeds")
         if tokens is None:
             return None
-        mask = self._given.get("attention_mask")
+        mask = self.given.get("attention_mask")
         return _stand(mask, tokens.shape[0], tokens.shape[1], tokens.device, None)
 
 

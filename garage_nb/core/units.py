@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..errors import HookError
+from .routed import routed
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,8 @@ class Expert(Unit):
         return passing.shares[self] if self in passing.shares else self._alone(passing)
 
     def _alone(self, passing: Passing) -> Tensor:
-        tensors = {key: item for key, item in _named(passing).items() if isinstance(item, Tensor)}
-        chosen = next((key for key, item in tensors.items() if not item.is_floating_point()), None)
-        weights = self._weights(tensors, chosen)
-        if chosen is None or weights is None:
-            raise HookError(
-                f"{type(passing.module).__name__} was called without a choice of experts.",
-                "Read the whole ffn of this layer instead.",
-            )
-        mine = self._mine(tensors[chosen], tensors[weights])
-        args, kwargs = _with(passing, weights, torch.where(mine, tensors[weights], 0))
+        found = routed(passing.module, passing.args, passing.kwargs)
+        args, kwargs = found.weighed(torch.where(found.of(self.index), found.weights, 0))
         output = passing.module.forward(*args, **kwargs)  # not called: hooks on it are for the real pass
         alone: Tensor = output if isinstance(output, Tensor) else output[0]
         return alone
@@ -94,27 +86,3 @@ class Expert(Unit):
     def with_own(self, passing: Passing, before: Tensor, after: Tensor) -> Tensor:
         passing.shares[self] = after
         return passing.hidden + (after - before)
-
-    def _weights(self, tensors: Mapping[str, Tensor], chosen: str | None) -> str | None:
-        """The floating tensor beside the choice: (tokens, k) like it, or (tokens, experts)."""
-        if chosen is None:
-            return None
-        rows = tensors[chosen].shape[0]
-        beside = [key for key, item in tensors.items() if item.is_floating_point() and item.shape[:-1] == (rows,)]
-        return beside[-1] if len(beside) > 1 else None  # the first are the hidden states
-
-    def _mine(self, chosen: Tensor, weights: Tensor) -> Tensor:
-        if chosen.shape == weights.shape:
-            return chosen == self.index
-        return torch.arange(weights.shape[-1], device=weights.device) == self.index
-
-
-def _named(passing: Passing) -> dict[str, Any]:
-    return {str(place): item for place, item in enumerate(passing.args)} | dict(passing.kwargs)
-
-
-def _with(passing: Passing, name: str, value: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if name in passing.kwargs:
-        return passing.args, {**passing.kwargs, name: value}
-    place = int(name)
-    return (*passing.args[:place], value, *passing.args[place + 1 :]), dict(passing.kwargs)

@@ -5,7 +5,7 @@ How many rows fit into a pass is worked out from a budget, and halved when the d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -19,6 +19,7 @@ from ..core.kept import same
 from ..core.rows import by_rows, within
 from ..core.run import logits
 from ..core.sites import Read, Site, Tap, Write, Writer
+from ..core.standing import Standing
 from ..core.tokens import EVERY, TokensByRow
 from ..core.units import Columns
 from ..errors import InputError
@@ -97,9 +98,20 @@ def _joined(site: Site, writes: Sequence[Write | None]) -> Write:
     tokens = choices.pop() if len(choices) == 1 else TokensByRow(tuple(_tokens(write) for write in writes))
     if all(write.site == first.site for write in there):
         fns = [None if write is None else write.fn for write in writes]
-        return Write(first.site, by_rows(fns), first.said, tokens, first.by if alike else None)
+        return Write(first.site, by_rows(fns), first.said, tokens, first.by if alike else None, _told(there))
     fns = [None if write is None else _within(write) for write in writes]
-    return Write(site, by_rows(fns), first.said, tokens)
+    return Write(site, by_rows(fns), first.said, tokens, told=_told(there))
+
+
+def _told(writes: Sequence[Write]) -> Callable[[Standing], None] | None:
+    """All of them, where any wants to be."""
+    wanting = [write.told for write in writes if write.told is not None]
+
+    def told(standing: Standing) -> None:
+        for each in wanting:
+            each(standing)
+
+    return told if wanting else None
 
 
 def _within(write: Write) -> Writer:

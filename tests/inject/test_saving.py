@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from garage_nb.core.sealed import canonical, digest
 from garage_nb.errors import EditError, GarageError, RecipeFileError
 from garage_nb.inject.ablate import Ablate
+from garage_nb.inject.blades.edit import in_force
 from garage_nb.inject.edit import Edit
 from garage_nb.inject.edits import Add, Noise, Scale, Steer, Through
 from garage_nb.inject.kinds import KINDS, edit_from
@@ -27,9 +28,13 @@ from garage_nb.inject.patch import Patch
 from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.rounds import Debate
 from garage_nb.inject.router import RouterBias
+from garage_nb.inject.routing.experts import Experts
+from garage_nb.inject.routing.isolate import Isolate
+from garage_nb.inject.routing.reroute import Reroute
 from garage_nb.inject.sae import Sae
 from garage_nb.inject.saving import FORMAT
 from garage_nb.inject.threshold import Threshold
+from tests.inject.blades.making import EVIDENCE, bare
 
 SPANS = ["all", "prompt", "generated", "not_first", "-1", "2:6", "0,3,-1", ":4"]
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64]
@@ -66,7 +71,13 @@ MAKERS: list[Callable[[random.Random, dict[str, Any]], Edit]] = [
         error=rng.choice(["kept", "dropped"]),
         **how,
     ),
-    lambda rng, how: RouterBias("gate_1", tuple(number(rng) for _ in range(4)), **how),
+    lambda rng, how: in_force(
+        bare(tensors={"direction": draw(rng, 32).float()}).measured(EVIDENCE), alpha=number(rng), **how
+    ),
+    lambda rng, how: RouterBias("gate_1", tuple(number(rng) for _ in range(4)), strength=number(rng), **how),
+    lambda rng, how: Experts("gate_1", **{rng.choice(["keep", "drop"]): (rng.randrange(4), -1)}, **how),
+    lambda rng, how: Isolate("gate_1", rng.randrange(4), **how),
+    lambda rng, how: Reroute("gate_1", rng.choice(["uniform", "random", "anti"]), rng.randrange(9), **how),
     lambda rng, how: Debate("layer_1", "projection", "gated", rng.random() / 2, rng.randrange(9), **how),
 ]
 

@@ -40,7 +40,10 @@ PLACES = {  # a place, and of which columns of what leaves or enters which modul
     "opt ffn": ("opt", "ffn_1", "model.decoder.layers.1.fc2", "output", slice(None)),
     "mixtral experts": ("mixtral", "ffn_1.experts", "model.layers.1.mlp.experts", "output", slice(None)),
 }
-every_place = pytest.mark.parametrize("case", PLACES)
+LIKE_OTHERS = {"llama layer", "llama attention", "gpt2 neurons", "opt ffn"}
+every_place = pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in LIKE_OTHERS else case for case in PLACES]
+)
 every_span = pytest.mark.parametrize("span", SPANS)
 
 

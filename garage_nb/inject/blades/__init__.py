@@ -1,0 +1,1 @@
+"""Blades: saved changes of hidden states: activation additions, model stitches, residual adapters."""
