@@ -1,0 +1,48 @@
+"""Interior maximum: an effect is largest somewhere between the first place and the last, not at an end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...errors import InputError
+from ..contrast import difference
+from ..measure import ACCURACY, Measure
+from ..outcomes import Outcomes
+from .hurdle import Hurdle, rising
+from .rule import Rule, halves, measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class InteriorMaximum(Rule):
+    """`along` are the arms from the first place to the last. The best one between is chosen by half of the items and
+    held against both ends by the others: a place chosen by the items that test it is too good.
+    """
+
+    along: tuple[str, ...]
+    margin: float
+    measure: Measure = ACCURACY
+
+    def __post_init__(self) -> None:
+        if len(self.along) < 3:
+            raise InputError(f"{len(self.along)} places have none between.", "Name three arms or more, in order.")
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return self.along
+
+    @property
+    def said(self) -> str:
+        ends = f"{self.along[0]} and {self.along[-1]}"
+        return f"{self.measure.defined}: the best place between by every other item, less {ends} by the rest"
+
+    def hurdles(self, outcomes: Outcomes, places: Sequence[int], seed: int) -> tuple[Hurdle, ...]:
+        choosing, testing = halves(outcomes, places)
+        best = self.best(outcomes, choosing)
+        pairs = [(self.measure, difference(best, end)) for end in (self.along[0], self.along[-1])]
+        return rising(measured(outcomes, pairs, testing, seed), self.margin)
+
+    def best(self, outcomes: Outcomes, places: Sequence[int]) -> str:
+        """Between the ends; the first of equals."""
+        found = outcomes.of_measure(self.measure)[:, :, list(places)].mean((0, 2))
+        return max(self.along[1:-1], key=lambda arm: float(found[outcomes.arms.index(arm)]))
