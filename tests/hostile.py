@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from garage_nb.analyze.judging.judge import judge
+from garage_nb.analyze.routers.calibrated import Calibration
+from garage_nb.analyze.routers.calibration import calibration
+from garage_nb.analyze.routers.reading import routing
+from garage_nb.analyze.routers.routing import Routing
 from garage_nb.answers.registered import Registered
 from garage_nb.answers.sheet import SheetFile
 from garage_nb.answers.sweep import Sweep
@@ -19,7 +26,13 @@ from garage_nb.compose.ref import Ref
 from garage_nb.compose.sheet import BuildSheet
 from garage_nb.extract.shelf.shelf import Shelf, Shelved
 from garage_nb.garage import Garage
+from garage_nb.inject.blades.evidence import Arm, Evidence
 from garage_nb.inject.recipe import Recipe
+from garage_nb.methods.claim import Arm as TriedArm
+from garage_nb.methods.claim import Claim, Role
+from garage_nb.methods.outcomes import Item, Marks, Outcomes
+from garage_nb.methods.rules.beats import Beats
+from garage_nb.methods.trial import Trial
 from garage_nb.registry.lift import Lifted, lift
 from garage_nb.view.origin import origin_of
 from garage_nb.view.saved import SavedResult
@@ -92,12 +105,18 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         "head plot": attended.plot("attention_1.head_0"),
         **_causal(garage, prompt),
         **_scanned(garage, text, prompt),
+        **_tried(text),
         **_built(text),
         "extracted": garage.extract("attention_1"), "part test": garage.extract("attention_1").test(),
-        "shelf": Shelf(text, (Shelved(text, None, text),)), "verified": garage.verify(),
+        "evidence": evidence(text), "shelf": Shelf(text, (Shelved(text, None, text),)), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
         "settings": garage.config(), "models": garage.models(), "stopped": garage.stop(), "doctor": garage.doctor(),
     }  # fmt: skip
+
+
+def evidence(text: str) -> Evidence:
+    arms = (Arm(name=text, n=9, effect=0.2, low=-0.1, high=0.3), Arm(name="noise", n=9, effect=0, low=0, high=0))
+    return Evidence(metric=text, arms=arms, retention=arms[:1], models={text: text}, data="0" * 64)
 
 
 def _causal(garage: Garage, prompt: str) -> dict[str, Shown]:
@@ -125,7 +144,7 @@ def _scanned(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
         "weights": weighed, "weights plot": weighed.plot(), "spectra plot": weighed.plot("layer_0"),
         "heads": heads, "heads plot": heads.plot("sink"), "similarity": alike, "similarity plot": alike.plot(),
         "resemblance": pair, "resemblance plot": pair.plot(), "neurons": neurons, "neurons plot": neurons.plot(),
-        "shares": shares, "shares plot": shares.plot(), **_thinned(garage),
+        "shares": shares, "shares plot": shares.plot(), **_thinned(garage), **_routed(text),
         **_judged(garage, text, prompt),
     }  # fmt: skip
 
@@ -134,6 +153,25 @@ def _thinned(garage: Garage) -> dict[str, Shown]:
     texts = [f"The capital of {country} is" for country in ("France", "Spain", "Japan")]
     thinned = garage.thresholds(texts, layers="ffn_0.neurons", shares="0,0.5", control="none")
     return {"thinned": thinned, "thinned plot": thinned.plot()}
+
+
+@cache
+def _routers() -> tuple[Routing, Calibration]:
+    moe = lift("showroom-moe")
+    texts = {"law": ["The capital of France is"], "plain": ["The capital of Spain is"]}
+    items = [{"prompt": each[0], "answer": "Paris", "domain": domain} for domain, each in texts.items()]
+    read = routing(moe, texts, layers="gate_1", relabellings=3)
+    return read, calibration(moe, items, Recipe(), "gate_1", relabellings=3)
+
+
+def _routed(text: str) -> dict[str, Shown]:
+    """Of a model and a domain of that name."""
+    read, tried = _routers()
+    read = replace(read, model_id=text, tokens={text: 5, "plain": 5})
+    tried = replace(tried, model_id=text, domains=(text, "plain"))
+    return {
+        "routing": read, "routing plot": read.plot("gate_1"), "calibration": tried, "calibration plot": tried.plot(),
+    }  # fmt: skip
 
 
 def _judged(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
@@ -147,6 +185,20 @@ def _judged(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
         exercises=[asked, ("The capital of France is", "Paris")],
     )
     return {"judged": judged, "judged plot": judged.plot()}
+
+
+def _tried(text: str) -> dict[str, Shown]:
+    """With the text as the name of arms, items and a domain, and all that is said of the claim."""
+    roles = {text: Role.NO_OP, f"{text}.": Role.TREATMENT, f"{text}:": Role.CONTROL}
+    arms = tuple(TriedArm(name, role) for name, role in roles.items())
+    rule = Beats(treatment=f"{text}.", controls=(f"{text}:",), margin=0.1)
+    said = {"statement": text, "source": text, "protocol": text}
+    claim = Claim(key="hostile", arms=arms, rule=rule, target=(text,), **said)
+    items = tuple(Item(domain, f"{text} {number}") for domain in (text, "plain") for number in range(6))
+    marks = Marks(right=torch.arange(12) % 3 > 0, log_probs=-torch.arange(12.0))
+    runs = Outcomes.of("hostile", text, items, {seed: {arm.name: marks for arm in arms} for seed in (0, 1)})
+    trial = Trial(claim=claim, outcomes=runs, model_id=text)
+    return {"tried": trial, "tried plot": trial.plot(), "runs": runs}
 
 
 def _built(text: str) -> dict[str, Shown]:

@@ -138,18 +138,24 @@ class Editing(Session):
         return self._each(part, lambda name: Threshold(name, level, tokens=Tokens(str(tokens))))
 
     @verb(session=True)
-    def bias(self, part: Layers, amount: Any, *, expert: str | None = None, tokens: str = "all") -> InForce:
+    def bias(
+        self, part: Layers, amount: Any, *, expert: str | None = None, strength: float = 1.0, tokens: str = "all"
+    ) -> InForce:
         """Make experts likelier or less likely before a router chooses.
 
         Args:
             part: one or several routers: gate_3, gate_*
             amount: added to the logits of the experts named, or @amounts, one number an expert
             expert: which: 2, or 0,3,-1
+            strength: how many times the amounts are added
             tokens: which are touched, as for scale
         """
-        return self._each(
-            part, lambda name: RouterBias(name, amounts(self.spec, name, amount, expert), tokens=Tokens(str(tokens)))
-        )
+
+        def made(name: str) -> RouterBias:
+            told = amounts(self.spec, name, amount, expert)
+            return RouterBias(name, told, strength=strength, tokens=Tokens(str(tokens)))
+
+        return self._each(part, made)
 
     @verb("inject", session=True)
     def through(self, part: Layers, module: Any, *, tokens: str = "all") -> InForce:

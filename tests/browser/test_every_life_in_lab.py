@@ -134,9 +134,10 @@ def test_a_hostile_prompt_is_text(notebook: Notebook, name: str) -> None:
     assert panel.locator("mjx-container").count() == 0
 
 
-def test_runs_without_end_leave_one_of_each_no_hook_and_no_thread(notebook: Notebook, comms: str) -> None:
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_runs_without_end_leave_one_of_each_no_hook_and_no_thread(notebook: Notebook, times: int) -> None:
     """Every run loads the model anew, too."""
-    for _ in range(20 if comms == "perCommTarget" else 3):
+    for _ in range(times):
         assert notebook.run_all() is True
 
     assert notebook.python(f"{SETTLED}; print(*{LIVING})") == " ".join(sorted(KINDS))

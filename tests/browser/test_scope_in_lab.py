@@ -80,7 +80,7 @@ def test_it_grows_while_a_cell_is_busy_is_paused_and_goes_on(open_notebook: Open
         ) == ("True 60")
 
 
-@pytest.mark.parametrize("comms", ["perCommTarget", "disabled"])
+@pytest.mark.parametrize("comms", ["perCommTarget", pytest.param("disabled", marks=pytest.mark.slow)])
 def test_the_threshold_is_moved_by_hand_and_nothing_runs(open_notebook: Open, comms: str) -> None:
     count = "calls = []\nhandle = garage.model.register_forward_pre_hook(lambda *_: calls.append(1))"
     with open_notebook(f"scope_{comms}", [SETUP.replace("0.05", "0"), SHOW], comms=comms) as notebook:

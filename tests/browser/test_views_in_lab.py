@@ -26,7 +26,7 @@ lens
 Open = Callable[..., AbstractContextManager[Notebook]]
 
 
-@pytest.fixture(scope="module", params=["perCommTarget", "disabled"])
+@pytest.fixture(scope="module", params=["perCommTarget", pytest.param("disabled", marks=pytest.mark.slow)])
 def notebook(request: pytest.FixtureRequest, open_notebook: Open) -> Iterator[Notebook]:
     with open_notebook(f"views_{request.param}", [SETUP, ATTENTION, LENS, "1"], comms=request.param) as notebook:
         assert notebook.run_all() is True

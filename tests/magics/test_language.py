@@ -89,7 +89,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     ),
     "mask attention_* --drop 0,-1": lambda g: g.mask("attention_*", drop="0,-1"),
     "threshold ffn_*.neurons 0.2 --tokens not_first": lambda g: g.threshold("ffn_*.neurons", 0.2, tokens="not_first"),
-    "bias gate_0 -10 --expert 0,2": lambda g: g.bias("gate_0", -10, expert="0,2"),
+    "bias gate_0 -10 --expert 0,2 --strength 0.5": lambda g: g.bias("gate_0", -10, expert="0,2", strength=0.5),
     "through layer_1 @module": lambda g: g.through("layer_1", MODULE),
     "recipe": lambda g: g.recipe(),
     "undo": lambda g: g.undo(),
@@ -126,8 +126,8 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "sheet": lambda g: g.sheet(),
     "build --name twin": lambda g: g.build(name="twin"),
     "heal --texts @told --steps 2 --seed 3": lambda g: g.heal(texts=told(), steps=2, seed=3),
-    "judge showroom-llama-sorting --texts @texts --seed 3": lambda g: g.judge(
-        "showroom-llama-sorting", texts=[FRANCE, JAPAN], seed=3
+    "judge @donors --texts @texts --averaged b,c --seed 3": lambda g: g.judge(
+        rivals(), texts=[FRANCE, JAPAN], averaged="b,c", seed=3
     ),
     "verify": lambda g: g.verify(),
     "registry list": lambda g: g.registry("list"),
@@ -173,6 +173,11 @@ def kept(name: str) -> str:
 
 
 @cache
+def rivals() -> dict[str, Any]:
+    return {name: Garage(f"showroom-llama-{kind}").lifted for name, kind in (("b", "sorting"), ("c", "seed1"))}
+
+
+@cache
 def told() -> list[str]:
     return [item.text for item in items("stories", "train", 40)]
 
@@ -207,7 +212,7 @@ def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str)
         run(f"%garage {found[0]}")
         found[1](garage)
     shell.push({"lora": kept("lora"), "shelf": kept("shelf"), "directions": kept("directions.safetensors")})
-    shell.push({"told": told(), "guest": tiny("llama")})
+    shell.push({"told": told(), "guest": tiny("llama"), "donors": rivals()})
 
     said, called = run(f"%garage {line}"), TWINS[line](garage)
 
