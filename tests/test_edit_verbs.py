@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from garage_nb.errors import EditError, InputError, UnknownPartError
+from garage_nb.errors import EditError, GarageError, InputError, UnknownPartError
 from garage_nb.garage import Garage
 from garage_nb.inject.ablate import Ablate
 from garage_nb.inject.edit import Edit
@@ -17,6 +18,9 @@ from garage_nb.inject.mask import Mask
 from garage_nb.inject.patch import Patch
 from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.router import RouterBias
+from garage_nb.inject.routing.experts import Experts
+from garage_nb.inject.routing.isolate import Isolate
+from garage_nb.inject.routing.reroute import Reroute
 from garage_nb.inject.sources import rows_at
 from garage_nb.inject.threshold import Threshold
 from garage_nb.verbs import call
@@ -120,6 +124,49 @@ def test_experts_are_made_likelier_by_number_or_all_at_once(moe: Garage) -> None
     moe.bias("gate_0", torch.tensor([0.0, 1, 2, 3]))
     assert moe.edits == Recipe((RouterBias("gate_0", (0, 1, 2, 3)),))
     assert moe.compare(prompt=FRANCE).divergence > 0  # type: ignore[union-attr]
+
+
+ROUTED: dict[str, Edit] = {
+    "isolate gate_1 2": Isolate("gate_1", 2),
+    "isolate ffn_0 -1 --tokens not_first": Isolate("ffn_0", -1, tokens="not_first"),  # type: ignore[arg-type]
+    "experts gate_1 --keep 0,1": Experts("gate_1", keep=[0, 1]),
+    "experts gate_1 --drop -1 --tokens prompt": Experts("gate_1", drop=-1, tokens="prompt"),  # type: ignore[arg-type]
+    "reroute gate_1 random --seed 3": Reroute("gate_1", "random", 3),
+    "reroute ffn_1 uniform": Reroute("ffn_1", "uniform"),
+}
+
+
+@pytest.mark.parametrize("line", ROUTED)
+def test_a_line_says_where_tokens_go(moe: Garage, line: str) -> None:
+    moe.reset()
+
+    call(moe, line.split())
+
+    assert moe.edits == Recipe((ROUTED[line],))
+    assert moe.recipe().magic == f"%garage {line}"
+    assert moe.compare(prompt=FRANCE).divergence > 0  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "line", ["routers", "calibrate", "isolate gate_1 2", "experts gate_* --drop 2", "reroute ffn_1 anti"]
+)
+def test_a_model_without_routers_is_refused_in_two_lines(garage: Garage, line: str) -> None:
+    with pytest.raises(GarageError, match=r"gate_|no tokens to experts") as caught:
+        call(garage, line.split())
+
+    assert str(caught.value).count("\n") == 1
+    assert not len(garage.edits)
+
+
+def test_items_to_calibrate_by_may_be_in_a_file(moe: Garage, tmp_path: Path) -> None:
+    moe.reset()
+    pairs = [("The capital of France is", "Paris"), ("The capital of Japan is", "Tokyo")]
+    file = tmp_path / "items.csv"
+    file.write_text("prompt,answer\n" + "".join(f"{prompt},{answer}\n" for prompt, answer in pairs))
+
+    found = call(moe, ["calibrate", str(file), "--layers", "gate_1"])
+
+    assert repr(found) == repr(moe.calibrate(pairs, layers="gate_1"))
 
 
 WRONG: dict[str, tuple[list[Any], type[Exception], str]] = {

@@ -20,13 +20,13 @@ from ..verbs import find, verb, verbs_of
 from .asking import Asking
 from .building import Building
 from .causal import Causal
-from .editing import Editing
 from .reading import Reading
+from .routers import Routers
 from .scanning import Scanning
 from .tending import Tending
 
 
-class Garage(Tending, Building, Asking, Editing, Causal, Scanning, Reading):
+class Garage(Tending, Building, Asking, Routers, Causal, Scanning, Reading):
     """One model at a time. The model is never wrapped or changed: edits are in force only while a run lasts."""
 
     @verb()

@@ -53,9 +53,13 @@ def test_typed_again_it_is_the_same_recipe(
     assert run("%garage status").recipe == garage.edits
 
 
-def test_a_routers_bias_too(shell: InteractiveShell, run: Callable[[str], Any]) -> None:
+def test_what_is_said_of_routers_too(shell: InteractiveShell, run: Callable[[str], Any]) -> None:
     garage, again = Garage("showroom-moe"), Garage("showroom-moe")
     garage.bias("gate_0", -10, expert="0,2")
+    garage.isolate("ffn_1", -1, tokens="-1")
+    garage.experts("gate_*", keep="0,2:4")
+    garage.experts("gate_2", drop=-1, tokens="not_first")
+    garage.reroute("gate_3", "random", seed=3)
     written = garage.recipe()
     shell.push({"garage": again, **written.values})
 

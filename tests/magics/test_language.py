@@ -13,6 +13,7 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from garage_nb.analyze.judging.evaluation import Evaluation
+from garage_nb.analyze.judging.exercise import Exercise
 from garage_nb.errors import EditError, GarageError, InputError, UnknownPartError
 from garage_nb.garage import Garage
 from garage_nb.showroom.corpus import items
@@ -90,6 +91,13 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "mask attention_* --drop 0,-1": lambda g: g.mask("attention_*", drop="0,-1"),
     "threshold ffn_*.neurons 0.2 --tokens not_first": lambda g: g.threshold("ffn_*.neurons", 0.2, tokens="not_first"),
     "bias gate_0 -10 --expert 0,2 --strength 0.5": lambda g: g.bias("gate_0", -10, expert="0,2", strength=0.5),
+    "routers @by_domain --layers gate_0,ffn_-1 --relabellings 20 --seed 3": lambda g: g.routers(
+        {"france": [FRANCE], "japan": [JAPAN]}, layers="gate_0,ffn_-1", relabellings=20, seed=3
+    ),
+    "calibrate @asked --layers gate_1 --seed 3": lambda g: g.calibrate(asked(), layers="gate_1", seed=3),
+    "isolate gate_1 2 --tokens not_first": lambda g: g.isolate("gate_1", 2, tokens="not_first"),
+    "experts gate_0,gate_1 --drop -1": lambda g: g.experts("gate_0,gate_1", drop=-1),
+    "reroute gate_* random --seed 3": lambda g: g.reroute("gate_*", "random", seed=3),
     "through layer_1 @module": lambda g: g.through("layer_1", MODULE),
     "recipe": lambda g: g.recipe(),
     "undo": lambda g: g.undo(),
@@ -142,6 +150,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
 }
 
 
+ROUTED = {"bias", "routers", "calibrate", "isolate", "experts", "reroute"}
 BUILDING = {"donor", "stack", "swap", "merge", "adapt", "sheet", "build", "heal", "judge", "shelf"}
 BEFORE: dict[str, tuple[str, Callable[[Garage], Any]]] = {
     "redo": ("undo", lambda g: g.undo()),
@@ -178,6 +187,11 @@ def rivals() -> dict[str, Any]:
 
 
 @cache
+def asked() -> list[Exercise]:
+    return [item.exercise for item in items("facts", "test", 8)]
+
+
+@cache
 def told() -> list[str]:
     return [item.text for item in items("stories", "train", 40)]
 
@@ -201,7 +215,7 @@ def test_every_verb_has_a_twin_here() -> None:
 @pytest.mark.parametrize("line", TWINS)
 def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str) -> None:
     verb = line.split()[0] if line else ""
-    model = "showroom-moe" if verb == "bias" else "showroom-llama" if verb in BUILDING else "showroom"
+    model = "showroom-moe" if verb in ROUTED else "showroom-llama" if verb in BUILDING else "showroom"
     garage = Garage(model)
     garage.scale("attention_1", 0.5)
     shell.push({"direction": DIRECTION, "module": MODULE, "other": tiny("llama")})
@@ -212,7 +226,8 @@ def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str)
         run(f"%garage {found[0]}")
         found[1](garage)
     shell.push({"lora": kept("lora"), "shelf": kept("shelf"), "directions": kept("directions.safetensors")})
-    shell.push({"told": told(), "guest": tiny("llama"), "donors": rivals()})
+    shell.push({"by_domain": {"france": [FRANCE], "japan": [JAPAN]}, "asked": asked(), "told": told()})
+    shell.push({"guest": tiny("llama"), "donors": rivals()})
 
     said, called = run(f"%garage {line}"), TWINS[line](garage)
 

@@ -18,9 +18,9 @@ from ...core.batch import Batch, Prompt
 from ...core.progress import progress
 from ...core.run import read
 from ...core.sites import Read, Site, Tap
-from ...errors import InputError
+from ...errors import EditError, InputError
 from ...registry.lift import Lifted
-from ...registry.routes import Route, route_of
+from ...registry.routes import Route, route_of, routes
 from ...registry.selecting import Selector
 from ..bootstrap import bootstrap
 from ..texts.domains import Domains, texts_by_domain
@@ -82,6 +82,9 @@ def routing(
 
 def routes_in(lifted: Lifted, layers: Selector) -> list[Route]:
     """Of routers by their names, or by those of the halves that they stand in; each once."""
+    if not routes(lifted.spec):
+        what = f"{lifted.spec.model_id} sends no tokens to experts that share a module."
+        raise EditError(what, "Load a model that does: showroom-moe.")
     names = lifted.spec.usable(layers)
     found = {route.ffn: route for route in (route_of(lifted.spec, name) for name in names)}
     return list(found.values())
