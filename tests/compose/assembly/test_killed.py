@@ -160,7 +160,9 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     assert files(tmp_path) == {"file": b"mine"}
 
 
-def test_the_new_one_opens(home: Path) -> None:
+def test_the_new_one_opens(saver: subprocess.Popen[str], home: Path) -> None:
+    assert told(saver, "killed 1000")[0] == 0
+
     model = AutoModelForCausalLM.from_pretrained(home / "place", local_files_only=True).eval()
 
     assert json.loads((home / "place" / "config.json").read_text())["num_hidden_layers"] == 3

@@ -1,0 +1,1 @@
+"""Debating: perspectives that run on side by side for some blocks before they are reconciled."""
