@@ -171,3 +171,15 @@ def test_an_error_inside_reaches_whoever_reads_the_stream(llama: Any) -> None:
 
     with left_as_it_was(llama), pytest.raises(ZeroDivisionError):
         list(streamed(llama, prepare(prompt(), llama), [Read(spec.site("layer_1"), fail)], **OPTIONS))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "mixtral"])
+def test_without_a_cache_after_a_run_that_kept_one(family: str) -> None:
+    model, edit = tiny(family), Scale("layer_1", 1.2)
+    expected = step_by_step(model, edit)
+
+    with_one = written(model, edit)
+    without = [written(model, edit, use_cache=False) for _ in range(2)]
+
+    assert torch.equal(with_one, expected)
+    assert all(torch.equal(found, expected) for found in without)
