@@ -16,6 +16,7 @@ from garage_nb.widgets.ping import Ping
 from .labpage import Alone, Notebook
 
 CELLS = ["%load_ext garage_nb", "%garage show ping", "%garage doctor"]
+HEARD = "print(get_ipython().run_line_magic('garage', 'doctor').frame()['state']['page'])"
 STATES = "import json; print(get_ipython().run_line_magic('garage', 'doctor').frame()['state'].to_json())"
 
 
@@ -28,6 +29,7 @@ def test_the_page_answers_and_the_doctor_tells(
         said = notebook.cell(1).get_by_role("status").filter(has_text="ms")
         expect(said).to_contain_text("Page and kernel answer each other")
 
+        assert notebook.python_until(HEARD, "ok") == "ok"  # the kernel hears of it after the page has said it
         states = json.loads(notebook.python(STATES))
 
         assert states["page"] == states["server"] == states["widgets"] == states["kernel"] == "ok"
