@@ -14,9 +14,13 @@ from .bootstrap import DRAWS, SHARE, drawn_counts
 _SAME = 1e-12  # a correlation is as large up to rounding
 
 
-def ranks(values: Float[Tensor, " k"]) -> Float[Tensor, " k"]:
+def ranks(values: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
     """From 1; equal ones share the mean of theirs."""
-    return _ranks(_once(values), values)[0]
+    exact = values.double()
+    below = (exact[..., None, :] < exact[..., :, None]).sum(-1)
+    equal = (exact[..., None, :] == exact[..., :, None]).double().sum(-1)
+    found: Tensor = below + (equal + 1) / 2
+    return found
 
 
 def spearman(x: Float[Tensor, " k"], y: Float[Tensor, " k"]) -> float:

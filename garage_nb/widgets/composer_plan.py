@@ -13,13 +13,12 @@ from ..compose.sheet import BuildSheet
 from ..compose.worktop.stacking import Grafts
 from ..errors import InputError
 from ..garage import Garage
-from ..garage.showroom_texts import showroom_texts
+from ..garage.showroom_texts import FITTED_ON, fitting_texts
 from .words import count
 
-OF_EACH = 60  # texts of each of the showroom's domains, as `build` fits adapters on where none are given
 SHOWROOM = f"""from garage_nb.showroom import corpus
 from garage_nb.showroom.domains import DOMAINS
-texts = tuple(item.text for domain in DOMAINS for item in corpus.items(domain, "train", {OF_EACH}))"""
+texts = tuple(item.text for domain in DOMAINS for item in corpus.items(domain, "train", {FITTED_ON}))"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def is_fitted(grafts: Grafts) -> bool:
 
 @cache
 def _showroom() -> tuple[str, ...]:
-    return tuple(text for each in showroom_texts("train", OF_EACH).values() for text in each)
+    return fitting_texts()
 
 
 def lines(typed: str) -> tuple[str, ...]:

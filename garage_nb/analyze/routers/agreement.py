@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...core.seed import seeded
 from ..bootstrap import bootstrap
+from ..ranks import ranks
 
 RELABELLINGS = 2000
 _SAME = 1e-12
@@ -66,15 +67,6 @@ def agreement(
         p_beyond=_share(others >= rho - _SAME),
         items=len(a),
     )
-
-
-def ranks(values: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
-    """From 1; equal ones share the mean of theirs."""
-    exact = values.double()
-    below = (exact[..., None, :] < exact[..., :, None]).sum(-1)
-    equal = (exact[..., None, :] == exact[..., :, None]).double().sum(-1)
-    found: Tensor = below + (equal + 1) / 2
-    return found
 
 
 def _standard(values: Tensor) -> Float[Tensor, "items experts"]:

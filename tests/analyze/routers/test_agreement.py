@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from garage_nb.analyze.false_discovery import benjamini_hochberg
-from garage_nb.analyze.routers.agreement import agreement, ranks
+from garage_nb.analyze.ranks import ranks
+from garage_nb.analyze.routers.agreement import agreement
 from garage_nb.analyze.routers.sets import sets_of
 from garage_nb.analyze.routers.signed import signed
 
