@@ -30,7 +30,14 @@ def spearman(x: Float[Tensor, " k"], y: Float[Tensor, " k"]) -> float:
 
 def spearman_interval(x: Float[Tensor, " k"], y: Float[Tensor, " k"], *, seed: int = 0) -> tuple[float, float]:
     """At 95 %, by a percentile bootstrap over pairs; NaN where one of the two is the same everywhere."""
-    found = _spearman(drawn_counts(len(x), DRAWS, seed), x, y)
+    return interval_over(drawn_counts(len(x), DRAWS, seed), x, y)
+
+
+def interval_over(
+    counts: Float[Tensor, "draws k"], x: Float[Tensor, " k"], y: Float[Tensor, " k"]
+) -> tuple[float, float]:
+    """The same, of draws in which each pair is there as often as it is counted."""
+    found = _spearman(counts, x, y)
     known = found[found.isfinite()]
     if not len(known):
         return math.nan, math.nan

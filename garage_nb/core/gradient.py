@@ -38,8 +38,8 @@ def gradients(
 ) -> list[Tensor]:
     """The gradient of a score with regard to what is at each site, of that shape.
 
-    `score` makes one number of the logits (batch, vocab) of the last token. UnsupportedModelError where something on
-    the way back has no gradient.
+    `score` makes one number of the logits (batch, seq, vocab). UnsupportedModelError where something on the way back
+    has no gradient.
     """
     levers = [_Lever() for _ in sites]
     writes = [Write(replace(site, times=1.0), lever) for site, lever in zip(sites, levers, strict=True)]
@@ -48,7 +48,7 @@ def gradients(
             found = answer(under_way(model, asked(model, batch, use_cache=False)))
         moved = [lever.moved for lever in levers]
         try:
-            slopes = _back(score(found[:, -1]), moved)
+            slopes = _back(score(found), moved)
         except RuntimeError as error:
             raise UnsupportedModelError(
                 f"No gradient comes back through this {type(model).__name__}: {error}.",

@@ -58,18 +58,30 @@ def cut_to_heads(whole: nn.Module, path: str, part: PartSpec, heads: Sequence[in
 
 
 def cut_to_neurons(whole: nn.Module, path: str, part: PartSpec, neurons: Sequence[int]) -> None:
-    """The rows of whatever is as wide as the neurons are many, or twice as wide: a gate and the way up as one."""
-    count, own = part.intermediate_dim or 0, torch.tensor(neurons)
+    """The rows of whatever is as wide as the neurons are many, or twice as wide."""
     last = part.extra_info["projection"].removeprefix(f"{path}.")
-    for name, linear in whole.named_modules():
+    for _, linear, rows in rows_of_neurons(whole.named_modules(), last, part.intermediate_dim or 0, neurons):
+        _keep_rows(linear, rows)
+    _say(whole, _NEURONS, part.intermediate_dim or 0, len(neurons))
+
+
+def rows_of_neurons(
+    modules: Iterable[tuple[str, nn.Module]], last: str, count: int, neurons: Sequence[int]
+) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    """Of modules by name those that lead to `count` neurons, with the rows that make some of them.
+
+    They are as wide as the neurons are many, or twice as wide: a gate and the way up as one. `last` leads away from
+    them. Uncuttable for one that holds no plain matrix.
+    """
+    own = torch.tensor(neurons)
+    for name, linear in modules:
         if name == last or not isinstance(getattr(linear, "weight", None), nn.Parameter) or list(linear.children()):
             continue
         weight = linear.weight
         assert isinstance(weight, Tensor)
         outputs = weight.shape[orientation(linear)] if weight.ndim == 2 else 0
         if outputs in (count, 2 * count):
-            _keep_rows(linear, own if outputs == count else torch.cat([own, own + count]))
-    _say(whole, _NEURONS, count, len(neurons))
+            yield name, linear, own if outputs == count else torch.cat([own, own + count])
 
 
 def _split(

@@ -39,7 +39,8 @@ def estimated(
     before = states(lifted, corrupt, taps, names)
     base = float(metric(before.logits[None])[0])
     sites = [place_of(lifted.spec, name).site for name in names]
-    slopes = gradients(lifted.model, corrupt, recipe.taps(lifted.spec), sites, lambda logits: _smooth(metric, logits))
+    edits = recipe.taps(lifted.spec)
+    slopes = gradients(lifted.model, corrupt, edits, sites, lambda logits: _smooth(metric, logits[:, -1]))
     moves = [clean[name].double() - before.rows[name].double() for name in names]
     tokens = [
         (slope.reshape(move.shape).double() * move).sum(-1).cpu() for slope, move in zip(slopes, moves, strict=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ...errors import EditError
+from ...errors import EditError, InputError
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
 from ...registry.selecting import Selector
@@ -38,8 +38,12 @@ def calibration(
     """Every router named, by items as `judge` takes them: a prompt, an answer, a domain.
 
     Runs 1 + experts + sets + 3 passes a router and sheet of items. EditError for a part that sends no tokens to
-    experts and for a router that is no module of its own; InputError for items that cannot be read.
+    experts and for a router that is no module of its own; InputError for items that cannot be read, and for no
+    sets or relabellings.
     """
+    for what, count, usual in (("sets", most_sets, MOST), ("relabellings", relabellings, RELABELLINGS)):
+        if count < 1:
+            raise InputError(f"Nothing can be told by {count} {what}.", f"Give 1 or more; usual are {usual}.")
     asked = exercises_of(exercises)
     routes = routes_in(lifted, layers)
     if lost := [route.ffn for route in routes if not route.gate]:

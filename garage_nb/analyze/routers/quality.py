@@ -19,7 +19,6 @@ from ...core.run import logits, read
 from ...core.sites import Read
 from ...core.stats import wide
 from ...core.vocabulary import vocab_size
-from ...errors import NotFiniteError
 from ...inject.edit import Edit
 from ...inject.recipe import Recipe
 from ...inject.routing.experts import Experts
@@ -27,6 +26,7 @@ from ...inject.routing.isolate import Isolate
 from ...inject.routing.reroute import WAYS, Reroute
 from ...registry.lift import Lifted
 from ...registry.routes import Route
+from ..judging.answer_losses import mean_answer_losses
 from ..judging.exercise import Exercise
 from ..judging.on_items import rows_for
 from ..judging.sheets import ROWS, Row, Sheet, sheets
@@ -69,7 +69,7 @@ def qualities(
     NotFiniteError for NaN and infinity.
     """
     rows, asked = (
-        _first_ways(rows_for(lifted, exercises)),
+        first_ways(rows_for(lifted, exercises)),
         [_asked(*pair, seed) for pair in zip(routes, sets, strict=True)],
     )
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].tokens))  # little padding
@@ -83,18 +83,6 @@ def qualities(
     shares = losses[:, 1:].split([len(edits) for edits in asked], dim=1)
     each = zip(routes, sets, shares, probabilities, strict=True)
     return losses[:, 0], [_quality(route, mine, share, one) for route, mine, share, one in each]
-
-
-def answer_losses(answered: Float[Tensor, "rows seq vocab"], sheet: Sheet) -> Float[Tensor, " rows"]:
-    """Mean over the tokens of a row's answers, in float64 on the host."""
-    counted = sheet.answers[:, 1:]
-    rows, places = counted.nonzero(as_tuple=True)
-    right = sheet.ids[:, 1:][counted]
-    exact = answered[rows.to(answered.device), places.to(answered.device)].to(wide(answered.device))
-    each = torch.nn.functional.cross_entropy(exact, right.to(exact.device), reduction="none").cpu().double()
-    if not bool(each.isfinite().all()):
-        raise NotFiniteError("The logits hold NaN or infinity.", "Take the last edit back, or load in float32.")
-    return torch.zeros(len(counted), dtype=torch.float64).index_add_(0, rows, each) / counted.sum(1)
 
 
 def _asked(route: Route, sets: list[tuple[int, ...]], seed: int) -> list[Edit]:
@@ -115,7 +103,7 @@ def _losses(
     batch = _batch(lifted, sheet)
     for edit in edits:
         taps = (recipe if edit is None else recipe + edit).taps(lifted.spec)
-        yield answer_losses(logits(lifted.model, batch, taps, chain=lifted.spec.chain), sheet)
+        yield mean_answer_losses(logits(lifted.model, batch, taps, chain=lifted.spec.chain), sheet)
         bar.update()  # type: ignore[attr-defined]
 
 
@@ -142,7 +130,7 @@ def _batch(lifted: Lifted, sheet: Sheet) -> Batch:
     return prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model)
 
 
-def _first_ways(rows: Sequence[Row]) -> list[Row]:
+def first_ways(rows: Sequence[Row]) -> list[Row]:
     """An item that can be answered in several ways is asked in the first."""
     return list({row.number: row for row in reversed(rows)}.values())[::-1]
 

@@ -49,18 +49,18 @@ def routing(
     """
     if relabellings < 0:
         raise InputError(f"{relabellings} relabellings cannot be drawn.", "Give 0 for none, or 200.")
-    routes = routes_in(lifted, layers)
+    chosen = routes_in(lifted, layers)
     texts = texts_by_domain(lifted, prompts)
     domains, batches = list(texts), [batch for each in texts.values() for batch in each]
     labels = torch.tensor([place for place, each in enumerate(texts.values()) for _ in each])
-    _demand_room(routes, batches)
+    _demand_room(chosen, batches)
     special = torch.tensor(sorted(getattr(lifted.tokenizer, "all_special_ids", ())), dtype=torch.long)
-    tallies, tokens = [Tally() for _ in routes], []
+    tallies, tokens = [Tally() for _ in chosen], []
     with progress("reading routers", "text", len(batches)) as bar:
         for number, batch in enumerate(batches):
             ids = read_ids(batch).cpu()
             real = ~torch.isin(ids, special)
-            for tally, (told, logits) in zip(tallies, _told(lifted, batch, edits, routes), strict=True):
+            for tally, (told, logits) in zip(tallies, _told(lifted, batch, edits, chosen), strict=True):
                 kept = real.to(told.device)
                 tally.add(told[kept], None if logits is None else logits[kept], ids[real], number)
             tokens.append(int(real.sum()))
@@ -70,12 +70,12 @@ def routing(
     if empty := [name for name, count in zip(domains, sums.tolist(), strict=True) if not count]:
         raise InputError(f"The prompts of {empty[0]!r} hold only special tokens.", "Give some words.")
     drawn = relabellings if len(domains) > 1 else 0
-    found = [_router(*pair, labels, counts, drawn, seed) for pair in zip(routes, tallies, strict=True)]
+    found = [_router(*pair, labels, counts, drawn, seed) for pair in zip(chosen, tallies, strict=True)]
     return Routing(
         model_id=lifted.spec.model_id,
         prompts=len(batches),
         tokens=dict(zip(domains, map(int, sums.tolist()), strict=True)),
-        routers={route.gate or route.ffn: one for route, one in zip(routes, found, strict=True)},
+        routers={route.gate or route.ffn: one for route, one in zip(chosen, found, strict=True)},
         relabellings=drawn,
     )
 
@@ -91,11 +91,11 @@ def routes_in(lifted: Lifted, layers: Selector) -> list[Route]:
 
 
 def _told(
-    lifted: Lifted, batch: Batch, edits: Sequence[Tap], routes: list[Route]
+    lifted: Lifted, batch: Batch, edits: Sequence[Tap], chosen: list[Route]
 ) -> list[tuple[Tensor, Tensor | None]]:
     """Of each route what the experts are told, and the logits where there are some, both (tokens, experts)."""
     found: dict[Site, Tensor] = {}
-    sites = [(route.at, logits_of(lifted, route)) for route in routes]
+    sites = [(route.at, logits_of(lifted, route)) for route in chosen]
     reads = [Read(site, _keeper(found, site)) for pair in sites for site in pair if site is not None]
     read(lifted.model, batch, [*edits, *reads], chain=lifted.spec.chain)
     return [(found[at], None if logits is None else found[logits]) for at, logits in sites]
@@ -129,8 +129,8 @@ def _router(route: Route, tally: Tally, labels: Tensor, tokens: Tensor, relabell
     )
 
 
-def _demand_room(routes: list[Route], batches: list[Batch]) -> None:
+def _demand_room(chosen: list[Route], batches: list[Batch]) -> None:
     tokens = sum(batch.input_ids.numel() for batch in batches)
-    need = 8 * tokens * sum(route.experts for route in routes)
-    what = f"Choices of {tokens:,} tokens by {len(routes)} routers"
+    need = 8 * tokens * sum(route.experts for route in chosen)
+    what = f"Choices of {tokens:,} tokens by {len(chosen)} routers"
     room.demand_room(what, need, BUDGET, "Name fewer routers (gate_3), or give fewer prompts.")

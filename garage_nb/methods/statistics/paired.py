@@ -18,11 +18,11 @@ from torch import Tensor
 
 from ...analyze.bootstrap import DRAWS, SHARE, drawn_counts
 from ...analyze.judging.score import Z
+from ...analyze.sign_flips import swap_p
+from ...analyze.student import quantile
 from .effect import Effect
 from .smallest import smallest_of_items, smallest_of_seeds
 from .spread import Spread
-from .student import quantile
-from .swaps import swap_p
 
 
 def paired(

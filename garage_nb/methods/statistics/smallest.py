@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ...analyze.judging.contest import LEVEL, POWER_Z, Contest
 from ...analyze.judging.score import Z
+from ...analyze.student import quantile
 from .spread import Spread
-from .student import quantile
 
 POWER = 0.8
 FEWEST = math.ceil(math.log2(2 / LEVEL))  # items that swaps can tell anything by, when all fall to one side

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from .student import one_sided
+from ...analyze.student import one_sided
 
 
 @dataclass(frozen=True, kw_only=True)

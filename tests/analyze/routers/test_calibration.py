@@ -173,6 +173,10 @@ def test_refusals(moe: Lifted, found: Calibration) -> None:
         calibration(moe, EXERCISES, Recipe(), "attention_1")
     with pytest.raises(InputError, match="No items were given"):
         calibration(moe, [], Recipe())
+    with pytest.raises(InputError, match="Nothing can be told by 0 sets"):
+        calibration(moe, EXERCISES, Recipe(), most_sets=0)
+    with pytest.raises(InputError, match="Nothing can be told by 0 relabellings"):
+        calibration(moe, EXERCISES, Recipe(), relabellings=0)
     with pytest.raises(InputError, match="no measure 'speed' of routers"):
         found.plot("speed")
     with pytest.raises(InputError, match="no domain 'law'"):

@@ -8,7 +8,7 @@ from math import comb
 import pytest
 import torch
 
-from garage_nb.methods.statistics.swaps import swap_p
+from garage_nb.analyze.sign_flips import swap_p
 
 
 def test_it_is_mcnemars_where_items_are_right_or_wrong() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from garage_nb.methods.statistics.student import one_sided, quantile, two_sided
+from garage_nb.analyze.student import one_sided, quantile, two_sided
 
 
 @pytest.mark.parametrize("t", [0.0, 0.3, 1.0, 4.2, -2.0, 60.0])
