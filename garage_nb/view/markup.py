@@ -35,6 +35,7 @@ def page(inside: str) -> str:
 
 def document(title: str, inside: str) -> str:
     """A page of its own, light or dark as whoever opens it likes it."""
-    head = f'<meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>{line(title)}</title>'
+    sized = '<meta name="viewport" content="width=device-width">'
+    head = f'<meta charset="utf-8">{sized}<meta name="color-scheme" content="light dark"><title>{line(title)}</title>'
     style = "<style>body { margin: 24px; font: 14px/1.4 system-ui, sans-serif; }</style>"
-    return f"<!doctype html>\n<html><head>{head}{style}</head><body>{page(inside)}</body></html>\n"
+    return f'<!doctype html>\n<html lang="en"><head>{head}{style}</head><body>{page(inside)}</body></html>\n'

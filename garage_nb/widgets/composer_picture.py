@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 
 from ..analyze.judging.evaluation import Evaluation
 from ..compose.assembly.hybrid import Hybrid
+from ..drawing.marks import Marks
+from ..drawing.picture import picture as machine
 from ..registry.specs import ModelSpec
 from ..view.bars import Column, Table
 from ..view.cards import Card
 from ..view.markup import line, page
 from .composer_view import Seen
-from .marks import Marks
-from .picture import picture as machine
 
 NOTHING = Card("Nothing has been laid out yet.", note="Run the cell again, or add a donor: composer.add(name, source).")
 

@@ -10,6 +10,7 @@ import traitlets
 from ..answers.models import known_models
 from ..compose.layout.donors import Donor, opened
 from ..compose.worktop.worktop import Worktop
+from ..drawing.words import about
 from ..errors import InputError
 from ..garage import Garage
 from ..plain import one_line
@@ -18,7 +19,6 @@ from .composer_plan import plan_of
 from .composer_sheet import donor_name, known_source, text
 from .composer_view import column, only
 from .live import Live
-from .words import about
 
 Sources = Mapping[str, Any]
 

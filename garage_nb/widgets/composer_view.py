@@ -15,11 +15,11 @@ from ..compose.worktop.joints import Joint
 from ..compose.worktop.offers import Offer
 from ..compose.worktop.origins import Origin, origins
 from ..compose.worktop.worktop import Worktop
+from ..drawing.machine import Place, rows
+from ..drawing.words import about
 from ..plain import one_line
 from ..registry.specs import ModelSpec
 from ..view.bars import Table, number
-from .machine import Place, rows
-from .words import about
 
 PARTS = (
     "embedding", "position_embedding", "attention", "cross_attention", "mixer", "ffn", "full_layer", "output_head"

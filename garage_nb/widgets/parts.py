@@ -8,6 +8,7 @@ from typing import Any
 import traitlets
 
 from ..core.parts import parse
+from ..drawing.inside import whole
 from ..errors import InputError
 from ..registry.specs import ModelSpec
 
@@ -39,11 +40,6 @@ class Picked(Parts):
         if len(picked) > 1 and not obj.multiple:
             raise InputError(f"This picker takes one part, not {len(picked)}.", "Make it with multiple=True for more.")
         return picked
-
-
-def whole(spec: ModelSpec, name: str) -> str:
-    """The part a name is inside; itself for a whole part."""
-    return name if name in spec.parts else name.partition(".")[0]
 
 
 def in_order(spec: ModelSpec, names: Iterable[str]) -> tuple[str, ...]:

@@ -9,19 +9,20 @@ from typing import Any
 
 import traitlets
 
+from ..drawing.inside import whole
+from ..drawing.machine import rows
+from ..drawing.marks import Marks
+from ..drawing.picture import picture
+from ..drawing.shade import Shade, shade_of
+from ..drawing.words import about
 from ..errors import InputError, PartsLeftOut, shortened
 from ..garage import Garage
 from ..registry.specs import ModelSpec
 from ..snapshot.snapshots import Snapshots
 from .admission import command
 from .assets import script, sheet
-from .machine import rows
-from .marks import Marks
 from .panel import Panel
-from .parts import Names, Parts, Picked, whole
-from .picture import picture
-from .shade import Shade, shade_of
-from .words import about
+from .parts import Names, Parts, Picked
 
 LISTED = 6  # names that a line of text has room for
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from garage_nb.widgets.marks import Marks
-from garage_nb.widgets.picture import picture
+from garage_nb.drawing.marks import Marks
+from garage_nb.drawing.picture import picture
 
 from ..widgets.unlike import UNLIKE, opened
 from .labpage import Alone

@@ -13,12 +13,12 @@ import pytest
 from nbconvert import HTMLExporter
 
 from garage_nb import Garage
+from garage_nb.drawing.picture import shorten
 from garage_nb.errors import GarageError, InputError, PartsLeftOut, UnavailablePartError, UnknownPartError
 from garage_nb.registry.models import spec_of
 from garage_nb.registry.specs import ModelSpec
 from garage_nb.view.palette import AMBER
 from garage_nb.widgets import LayerPicker
-from garage_nb.widgets.picture import shorten
 
 from ..families import tiny
 from .unlike import UNLIKE, opened

@@ -14,7 +14,7 @@ from ..snapshot.measures import defined, head
 from ..snapshot.snapshots import Snapshots
 from ..view.bars import number
 from ..view.scale import Scale, ink_on, scale_of
-from .parts import whole
+from .inside import whole
 
 SIGNED = ("mean", "min", "max")
 STATISTIC = "norm"

@@ -198,3 +198,10 @@ def test_a_generator_that_moves_is_named(garage: Garage) -> None:
     garage.model.model.layers[1].register_forward_hook(draw)
 
     assert findings(garage) == {"random": "torch, Python"}
+
+
+def test_a_damaged_model_is_as_it_came_too() -> None:
+    model = tiny("llama")
+    model.model.layers[1].mlp.down_proj.weight.data[0, 0] = float("nan")
+
+    assert Garage(model).verify().ok

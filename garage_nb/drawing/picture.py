@@ -43,10 +43,15 @@ class Box(NamedTuple):
 
 def picture(spec: ModelSpec, marks: Marks) -> str:
     """Output on top. Picked parts are filled, changed ones amber, n/a ones dashed; words show on hover."""
+    return page(drawn(spec, marks, marks.told()))
+
+
+def drawn(spec: ModelSpec, marks: Marks, told: str) -> str:
+    """The same under words of one's own."""
     heading = line(f"{spec.model_id}: {about(spec)}")
     body, height = _body(rows(spec), marks)
-    caption = f"{heading}. {line(marks.told())}"
-    return page(
+    caption = f"{heading}. {line(told)}"
+    return (
         '<figure style="margin:0;max-height:520px;overflow:auto">'
         f'<figcaption style="font:12px system-ui,sans-serif;padding:4px 0">{caption}{legend(marks.shade)}</figcaption>'
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{heading}" viewBox="0 0 {WIDTH} {height}"'

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..core.parts import UNITS, Part, parse
 from ..registry.part_spec import PartSpec
+from ..registry.specs import ModelSpec
 from .words import count
 
 SINGLE = ("head", "expert")
@@ -33,6 +34,11 @@ class Inside:
     count: int
     words: str
     unavailable: str = ""
+
+
+def whole(spec: ModelSpec, name: str) -> str:
+    """The part a name is inside; itself for a whole part."""
+    return name if name in spec.parts else name.partition(".")[0]
 
 
 def inside(name: str, part: PartSpec) -> tuple[Inside, ...]:

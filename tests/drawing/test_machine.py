@@ -7,14 +7,14 @@ from itertools import pairwise
 import pytest
 
 from garage_nb.core.parts import parse
+from garage_nb.drawing import machine
+from garage_nb.drawing.machine import HALVES, Place, rows
+from garage_nb.drawing.words import about
 from garage_nb.registry.models import spec_of
 from garage_nb.registry.specs import ModelSpec
-from garage_nb.widgets import machine
-from garage_nb.widgets.machine import HALVES, Place, rows
-from garage_nb.widgets.words import about
 
 from ..families import FAMILIES, tiny
-from .unlike import UNLIKE, opened
+from ..widgets.unlike import UNLIKE, opened
 
 
 def by_name(spec: ModelSpec) -> dict[str, Place]:
