@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from ..core.parts import UNITS, parse
 from ..core.sites import Writer, everywhere
 from ..errors import EditError
 from .edit import OPTION, Edit, said
+from .edits import demand_width
 from .place import Place
 
 Numbers = int | str | Iterable[int] | None
@@ -24,10 +26,13 @@ class Mask(Edit):
 
     `at` is `attention_3` or `ffn_3`, which stand for `attention_3.heads` and `ffn_3.neurons`. Numbers are counted from
     0, negative ones from the end: `drop=[0, -1]`, or as a text `0,-1` with ranges `4:8`.
+
+    With `fill`, a tensor as wide as the place, they become what it says there in place of 0: the mean of each.
     """
 
     keep: Numbers = field(default=None, metadata=OPTION)
     drop: Numbers = field(default=None, metadata=OPTION)
+    fill: Tensor | None = field(default=None, metadata=OPTION)
 
     def __post_init__(self) -> None:
         if (self.keep is None) == (self.drop is None):
@@ -35,6 +40,8 @@ class Mask(Edit):
         for name in ("keep", "drop"):
             if (value := getattr(self, name)) is not None:
                 self._set(name, numbers_in(value))
+        if self.fill is not None and (not isinstance(self.fill, Tensor) or self.fill.ndim != 1):
+            raise EditError(f"{said(self.fill)} fills no place.", "Give a tensor as wide as the place, or none for 0.")
         super().__post_init__()
         self._set("at", _with_units(self.at))
 
@@ -44,7 +51,11 @@ class Mask(Edit):
         chosen = torch.zeros(place.units, dtype=torch.bool)
         chosen[_inside(self.keep if self.keep is not None else self.drop, place)] = True
         kept = (chosen if self.keep is not None else ~chosen).repeat_interleave(place.width // place.units)
-        return everywhere(lambda hidden: hidden.where(kept.to(hidden.device), 0))
+        fill = self.fill
+        if fill is None:
+            return everywhere(lambda hidden: hidden.where(kept.to(hidden.device), 0))
+        demand_width(fill, place)
+        return everywhere(lambda hidden: hidden.where(kept.to(hidden.device), fill.to(hidden)))
 
 
 def _with_units(at: str) -> str:

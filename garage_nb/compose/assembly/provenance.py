@@ -25,12 +25,13 @@ def provenance(sheet: BuildSheet, prints: Prints) -> dict[str, Any]:
         "sheet": said,
         "lines": [str(step) for step in (*sheet.grafts, *sheet.edits)],
         "fitted_on": {"texts": len(sheet.texts), "sha256": hashlib.sha256("\0".join(sheet.texts).encode()).hexdigest()},
-        "donors": {name: _about(donor, seen) for name, (donor, seen) in prints.items()},
+        "donors": {name: about(donor, seen) for name, (donor, seen) in prints.items()},
         "built_with": made_with(),
     }
 
 
-def _about(donor: Donor, seen: AtRest) -> dict[str, Any]:
+def about(donor: Donor, seen: AtRest) -> dict[str, Any]:
+    """One donor, as it was `seen` before anything was built."""
     info = donor.whole.info
     return {
         "model_id": info["model_id"],

@@ -1,0 +1,47 @@
+"""From masks: the neurons that edits leave, as slicing takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import Tensor
+
+from ...core.parts import parse
+from ...core.tokens import EVERY
+from ...errors import EditError
+from ...inject.edit import Edit
+from ...inject.mask import Mask
+from ...registry.specs import ModelSpec
+from .narrowing import Kept, Means
+
+_WANTED = "Give masks of ffns for all tokens, one each: mask ffn_* --keep 0:64."
+
+
+def kept_by(edits: Iterable[Edit], spec: ModelSpec) -> tuple[Kept, Means]:
+    """By ffn the neurons that stay, and what fills the others where it is not 0. EditError for anything but masks of
+    neurons that act on every token, one an ffn.
+    """
+    kept: dict[str, tuple[int, ...]] = {}
+    means: dict[str, Tensor] = {}
+    for edit in edits:
+        address = parse(spec.name(edit.at))
+        ffn = "" if address is None or address.unit != "neurons" else str(address.whole)
+        if not isinstance(edit, Mask) or not ffn or edit.tokens != EVERY:
+            raise EditError(f"{str(edit)!r} takes no neurons away that a model could do without.", _WANTED)
+        if ffn in kept:
+            raise EditError(f"{ffn} is masked twice.", _WANTED)
+        kept[ffn] = _left(edit, spec.parts[ffn].count_of("neurons") or 0)
+        if edit.fill is not None:
+            means[ffn] = edit.fill
+    if not kept:
+        raise EditError("No neuron is masked.", _WANTED)
+    return kept, means
+
+
+def _left(mask: Mask, count: int) -> tuple[int, ...]:
+    """In order. Numbers that are not there are refused where they are used."""
+    if isinstance(mask.keep, tuple):
+        return mask.keep
+    assert isinstance(mask.drop, tuple)
+    gone = {number % count if -count <= number < count else number for number in mask.drop}
+    return tuple(number for number in range(count) if number not in gone)
