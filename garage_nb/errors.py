@@ -82,6 +82,10 @@ class BladeFileError(GarageError, ValueError):
     """A blade file that is damaged, says what this version does not know, or cannot be written; or has no evidence."""
 
 
+class GateFileError(GarageError, ValueError):
+    """A debate gate's file that is damaged, says what this version does not know, or cannot be written or read."""
+
+
 class BuildError(GarageError, ValueError):
     """A build sheet that cannot be built, naming both sides of what does not fit, or a hybrid that cannot be saved."""
 

@@ -19,7 +19,7 @@ def fitting_texts() -> tuple[str, ...]:
     return tuple(text for each in showroom_texts("train", FITTED_ON).values() for text in each)
 
 
-def showroom_exercises() -> list[Exercise]:
-    """Held-out ones, and of the harder level: at the ceiling of the others differences hide."""
-    found = [item for domain in DOMAINS for item in corpus.items(domain, "test", EXERCISES, level="hard")]
+def showroom_exercises(count: int = EXERCISES) -> list[Exercise]:
+    """So many of each domain at most, held-out, and of the harder level: at the ceiling of others differences hide."""
+    found = [item for domain in DOMAINS for item in corpus.items(domain, "test", count, level="hard")]
     return [item.exercise for item in found]

@@ -9,11 +9,11 @@ from ..answers.models import Models, known_models
 from ..answers.registered import Registered
 from ..answers.settings import Settings
 from ..answers.stopped import Stopped
-from ..answers.verification import Verification, verify
 from ..core.cancel import stop
 from ..doctor.page import answered
 from ..registry.lift import lift
 from ..registry.models import ModelRegistry
+from ..registry.verification import Verification, verify
 from ..verbs import verb
 from .session import Layers, Session
 
@@ -41,7 +41,9 @@ class Tending(Session):
     @verb(session=True, model=False)
     def show(
         self,
-        widget: Literal["picker", "bench", "scope", "attention", "lens", "dashboard", "composer", "ping"] = "picker",
+        widget: Literal[
+            "picker", "bench", "scope", "attention", "lens", "debate", "dashboard", "composer", "ping"
+        ] = "picker",
         prompt: str | None = None,
         *,
         parts: Layers | None = None,
@@ -51,6 +53,7 @@ class Tending(Session):
         Args:
             widget: picker, the model as an engine block; bench, a fader for every part; scope, every part at every
                 token while the model writes; attention and lens, what the model reads and would say, part by part;
+                debate, perspectives of one stream side by side;
                 dashboard, picker, bench and scope side by side; composer, a hybrid put together of parts of other
                 models; ping, whether widgets work here
             prompt: the text to start with, for all but picker, composer and ping; it can be typed in too

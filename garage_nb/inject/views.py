@@ -2,7 +2,8 @@
 
 A *divergence* makes a view. A *reconciliation* says how much of the first view each token takes, w from 0 to 1: the
 result is b + w · (a − b), which is exactly the hidden states when both views are. To add one: a function here, and its
-name in the table below it. Rows are tokens, (tokens, dim), in float32 or wider.
+name in the table below it. Rows are tokens, (tokens, dim), in float32 or wider; where a view is made of several texts,
+(texts, tokens, dim), it draws once for all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from ..core.stats import token_entropy
 
-View = Callable[[Float[Tensor, "tokens dim"]], Float[Tensor, "tokens dim"]]
+View = Callable[[Float[Tensor, "*texts tokens dim"]], Float[Tensor, "*texts tokens dim"]]
 Weigh = Callable[[Float[Tensor, "tokens dim"], Float[Tensor, "tokens dim"]], Float[Tensor, "tokens 1"]]
 
 
@@ -23,7 +24,7 @@ def _dropout(strength: float, generator: torch.Generator) -> View:
     """Every entry is set to 0 with probability `strength`, and the rest divided by 1 − strength."""
 
     def view(hidden: Tensor) -> Tensor:
-        kept = torch.rand(hidden.shape, generator=generator, dtype=torch.float32) >= strength
+        kept = torch.rand(hidden.shape[-2:], generator=generator, dtype=torch.float32) >= strength
         return hidden * kept.to(hidden) / (1 - strength)
 
     return view
@@ -33,8 +34,8 @@ def _perturbation(strength: float, generator: torch.Generator) -> View:
     """Normal noise is added, `strength` times the standard deviation of the token's own vector."""
 
     def view(hidden: Tensor) -> Tensor:
-        noise = torch.randn(hidden.shape, generator=generator, dtype=torch.float32).to(hidden)
-        return hidden + strength * hidden.std(dim=1, keepdim=True, correction=0) * noise
+        noise = torch.randn(hidden.shape[-2:], generator=generator, dtype=torch.float32).to(hidden)
+        return hidden + strength * hidden.std(dim=-1, keepdim=True, correction=0) * noise
 
     return view
 
@@ -48,7 +49,7 @@ def _projection(strength: float, generator: torch.Generator) -> View:
     bases: dict[int, Tensor] = {}
 
     def view(hidden: Tensor) -> Tensor:
-        dim = hidden.shape[1]
+        dim = hidden.shape[-1]
         if dim not in bases:
             drawn = torch.randn(dim, max(dim // 2, 1), generator=generator, dtype=torch.float32)
             bases[dim] = torch.linalg.qr(drawn).Q  # (dim, k)

@@ -2,6 +2,7 @@
 
 from .attention import AttentionView as AttentionView
 from .bench import TuningBench as TuningBench
+from .chamber import DebateChamber as DebateChamber
 from .composer import Composer as Composer
 from .dashboard import Dashboard as Dashboard
 from .lens import LensView as LensView

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import InputError, nearest
 from .attention import AttentionView
 from .bench import TuningBench
+from .chamber import DebateChamber
 from .composer import Composer
 from .dashboard import Dashboard
 from .lens import LensView
@@ -21,6 +22,7 @@ NAMED: dict[str, Callable[..., Any]] = {
     "scope": SparsityScope,
     "attention": AttentionView,
     "lens": LensView,
+    "debate": DebateChamber,
     "dashboard": Dashboard,
     "composer": Composer,
     "ping": Ping,

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from garage_nb.garage import Garage
-from garage_nb.widgets import AttentionView, Composer, LayerPicker, LensView, SparsityScope, TuningBench
+from garage_nb.widgets import (
+    AttentionView,
+    Composer,
+    DebateChamber,
+    LayerPicker,
+    LensView,
+    SparsityScope,
+    TuningBench,
+)
 
 NAME = "organisation/" + "long-name-" * 9
 LAYERS, HEADS, TOKENS, SIDE = 48, 32, 256, 24
@@ -73,6 +81,19 @@ def lens(garage: Garage) -> tuple[Any, dict[str, Any]]:
     return view, {**state, **numbers, "_following": " a token that is followed", "_changes": 12}
 
 
+def debate(garage: Garage) -> tuple[Any, dict[str, Any]]:
+    """Four perspectives of a deep model, with long words."""
+    view, lanes = DebateChamber(garage, PROMPT, perspectives=4), 4
+    words = [[TEXTS[i] * 4, 0.5 / (i + 1)] for i in range(5)]
+    apart = [[123.456 * (i != j) for i in range(lanes)] for j in range(lanes)]
+    likeness = [[1 - layer * (lane + 1) / LAYERS / lanes for lane in range(lanes)] for layer in range(LAYERS)]
+    step = {"reconciled": words, "perspectives": [words] * lanes, "agreed": False, "shares": [0.97, 0.01, 0.01, 0.01]}
+    step |= {"cosines": [-0.123] * 6, "apart": apart, "likeness": likeness}
+    layers = [f"encoder_layer_{i}" for i in range(LAYERS)]
+    status = "gate of another debate; perturb-and-merge noise: nothing ran between parting and meeting"
+    return view, {"_shown": {"layers": layers, "status": status, "steps": [step] * 64}, "_changes": 12}
+
+
 def scope(garage: Garage) -> tuple[Any, dict[str, Any]]:
     view, rows, columns = SparsityScope(garage, PROMPT, tokens=2), 96, 1_024
     view.wait(60)
@@ -116,5 +137,6 @@ def composer(garage: Garage) -> tuple[Any, dict[str, Any]]:
 
 
 MADE = {
-    "picker": picker, "bench": bench, "scope": scope, "attention": attention, "lens": lens, "composer": composer,
+    "picker": picker, "bench": bench, "scope": scope, "attention": attention, "lens": lens, "debate": debate,
+    "composer": composer,
 }  # fmt: skip

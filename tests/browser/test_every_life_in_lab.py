@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from .labpage import Notebook
 
-PANELS = ["picker", "bench", "scope", "attention", "lens"]
+PANELS = ["picker", "bench", "scope", "attention", "lens", "debate"]
 PROMPTED = [name for name in PANELS if name != "picker"]
 PROMPT = "The capital of France is"
 HOSTILE = '</textarea><img src=x onerror="alert(1)"><script>alert(1)</script> $x$'
@@ -32,7 +32,7 @@ ipywidgets.dlink((slide, "value"), (bench, "factors"), lambda factor: {"layer_2"
 ipywidgets.HBox([text, slide])
 """
 CELLS = [SETUP, *SHOW, AGAIN, LINKED]
-KINDS = ("LayerPicker", "TuningBench", "SparsityScope", "AttentionView", "LensView")
+KINDS = ("LayerPicker", "TuningBench", "SparsityScope", "AttentionView", "LensView", "DebateChamber")
 LIVING = (
     f"sorted(type(one).__name__ for one in gc.get_objects() if type(one).__name__ in {KINDS} and one.comm is not None)"
 )
@@ -157,4 +157,5 @@ def test_a_restart_greys_each_at_once_and_running_again_revives_it(notebook: Not
     assert notebook.run_all() is True
     expect(notebook.panel.locator(".gnb-gone")).to_have_count(0)
     expect(notebook.panel.locator(".gnb")).to_have_count(2 * len(PANELS))
-    assert notebook.python(f"{SETTLED}; print([{', '.join(f'{one}._error' for one in PANELS)}])") == str([""] * 5)
+    errors = ", ".join(f"{one}._error" for one in PANELS)
+    assert notebook.python(f"{SETTLED}; print({{{errors}}})") == "{''}"

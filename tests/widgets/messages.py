@@ -29,9 +29,14 @@ PLAUSIBLE: dict[str, list[Any]] = {
     "value": ["0:3", ["attention_3.head_1"]], "parts": ["layer_1,ffn_2", [], "layer_*"], "soloed": [["layer_1"], []],
     "factors": [{"layer_1": 0.5}, {"ffn_2": 0}], "_move": [[2, {"layer_1": 0.2}], [3, {"layer_1": 0.7}]],
     "bypassed": [["layer_1"], []], "selector": ["ffn_*", "0"], "edit": [0, 1], "token": [0, 3], "form": ["csv", "svg"],
-    "file": ["a.json"],
+    "file": ["a.json"], "at": ["layer_0", "layer_3"], "blocks": [None, 0, 2], "divergence": ["dropout", "projection"],
+    "reconciliation": ["average", "gated"], "strength": [0, 0.3], "perspectives": [2, 3], "seed": [0, 7],
+    "steps": [1, 3],
 }  # fmt: skip
-GOOD: dict[str, Any] = {"prompt": PROMPT, "followed": "", "tokens": 2, "parts": ("layer_1",), "value": ("layer_1",)}
+GOOD: dict[str, Any] = {
+    "prompt": PROMPT, "followed": "", "tokens": 2, "parts": ("layer_1",), "value": ("layer_1",), "at": "layer_0",
+    "blocks": None, "reconciliation": "average", "steps": 2,
+}  # fmt: skip
 NO_TRAITS = ["comm", "_model_id", "no such trait", "\ud800", "log", "spec", "garage"]
 NO_COMMANDS = ["close", "open", "_put", "send", "set_state", "recipe", "__init__", "wait", None, 3, ["undo"], "\ud800"]
 

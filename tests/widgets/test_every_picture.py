@@ -21,7 +21,7 @@ from ..hostile import TEXTS, garage_named
 from .messages import PROMPT
 from .test_every_widget import opened
 
-READERS = ["bench", "scope", "attention", "lens", "dashboard"]
+READERS = ["bench", "scope", "attention", "lens", "debate", "dashboard"]
 PANELS = [name for name, panel in NAMED.items() if isinstance(panel, type) and issubclass(panel, Panel)]
 TOLD = {  # what can be there only if the model was asked
     "picker": ["attention_5: 4 heads of 32, 128 wide"],
@@ -29,6 +29,7 @@ TOLD = {  # what can be there only if the model was asked
     "scope": ["sparsity", "<rect"],
     "attention": ["attention_0.head_3", "data:image/png"],
     "lens": ["layer_5", "0.993"],
+    "debate": ["perspective 1", " Paris", "untrained"],
     "dashboard": ["attention_5: 4 heads of 32, 128 wide", "KL(untouched ‖ tuned) = ", "<rect"],
     "composer": ["attention_5: 4 heads of 32, 128 wide", "the whole", "GPT2LMHeadModel"],
     "ping": [],

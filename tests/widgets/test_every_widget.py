@@ -65,7 +65,7 @@ def garage() -> Garage:
     return Garage("showroom")
 
 
-@pytest.fixture(params=["picker", "bench", "scope", "attention", "lens"])
+@pytest.fixture(params=["picker", "bench", "scope", "attention", "lens", "debate"])
 def panel(request: pytest.FixtureRequest, garage: Garage) -> Iterator[Panel]:
     panel = opened(request.param, garage)
     yield panel

@@ -12,14 +12,31 @@ from ..edit import said, short
 from ..rounds import Debate
 from .gate import Gate
 
+NOISE = "perturb-and-merge noise: nothing ran between parting and meeting"
+
 
 @dataclass(frozen=True)
 class Span:
-    """From what leaves one block to what leaves another, `blocks` later."""
+    """The blocks from the one behind which the stream parts to the one behind which it is one again."""
 
-    start: Link
-    end: Link
-    blocks: int
+    links: tuple[Link, ...]
+
+    @property
+    def start(self) -> Link:
+        return self.links[0]
+
+    @property
+    def end(self) -> Link:
+        return self.links[-1]
+
+    @property
+    def blocks(self) -> int:
+        """How many run in between."""
+        return len(self.links) - 1
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return tuple(link.name for link in self.links)
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ class Debating:
     perspective draws for a token depends on its seed and the token's position in its text alone: not on padding, on
     other texts, or on what comes later.
 
-    With 0 blocks nothing happens between parting and meeting: that is a debate in name, and only noise.
+    With 0 blocks nothing runs between parting and meeting: that is a debate in name, and only noise.
     """
 
     at: str
@@ -76,13 +93,14 @@ class Debating:
             raise EditError(
                 f"The gate is {self.gate.width} wide, {name} is {spec.hidden_dim}.", "Fit one on this model."
             )
-        return Span(start, later[blocks], blocks)
+        return Span(tuple(later[: blocks + 1]))
 
     def status(self, blocks: int | None) -> str:
         """What must be said of it, where it runs on for so many blocks."""
-        fitted = self.gate is not None and self.gate.fit is not None
-        trained = "untrained" if not fitted else "fitted gate" if self.is_own_gate else "gate of another debate"
-        return f"{trained}; merged in place: only noise" if blocks == 0 else trained
+        trained = "untrained"
+        if self.gate is not None and self.gate.fit is not None:
+            trained = f"gate fitted on {self.gate.fit.n:,} texts" if self.is_own_gate else "gate of another debate"
+        return f"{trained}; {NOISE}" if blocks == 0 else trained
 
     @property
     def is_own_gate(self) -> bool:

@@ -18,20 +18,26 @@ from ...core.prefix import Prefix
 from ...core.progress import progress
 from ...core.run import attached_for, own_run, under_way
 from ...core.seed import seeded
+from ...core.sites import Tap
 from ...errors import EditError, NotFiniteError
 from ...registry.lift import Lifted
 from ..blades.card import FitCard
 from ..blades.fitting.captures import data_hash
 from ..blades.fitting.lessons import Lesson, Lessons, lessons_of, together
 from ..blades.fitting.training import TRAINING, Training
+from ..recipe import Recipe
+from ..sweep import side_by_side
 from .debating import Debating
 from .gate import Gate
+from .held import NO_EDITS
 from .perspectives import Perspectives
 
 
-def fit_gate(lifted: Lifted, debating: Debating, lessons: Lessons, how: Training = TRAINING) -> Debating:
-    """The same debate with a fitted gate. The fit begins at the average; the same seed gives the same gate, on one
-    machine to the bit. That it predicts its lessons better says nothing of other texts.
+def fit_gate(
+    lifted: Lifted, debating: Debating, lessons: Lessons, how: Training = TRAINING, recipe: Recipe = NO_EDITS
+) -> Debating:
+    """The same debate with a fitted gate, the recipe in force. The fit begins at the average; the same seed gives the
+    same gate, on one machine to the bit. That it predicts its lessons better says nothing of other texts.
 
     EditError where nothing is gated, CancelledError, and nothing kept, when it is cancelled; NotFiniteError when the
     loss runs away.
@@ -41,13 +47,13 @@ def fit_gate(lifted: Lifted, debating: Debating, lessons: Lessons, how: Training
     started, bare = time.perf_counter(), replace(debating, gate=None)
     bare.span(lifted.spec)
     live = _zeros(len(debating.seeds), lifted.spec.hidden_dim)
-    loss = _moved(lifted, replace(bare, gate=live), lessons_of(lessons, lifted), how)
+    loss = _moved(lifted, replace(bare, gate=live), recipe, lessons_of(lessons, lifted), how)
     seconds, count = time.perf_counter() - started, len(lessons.prompts)
     card = FitCard(data=data_hash(lessons.texts), n=count, seed=how.seed, steps=how.steps, seconds=seconds, loss=loss)
     return replace(bare, gate=Gate(live.weight.detach(), live.bias.detach(), card, bare.settings))
 
 
-def _moved(lifted: Lifted, debating: Debating, lessons: list[Lesson], how: Training) -> float:
+def _moved(lifted: Lifted, debating: Debating, recipe: Recipe, lessons: list[Lesson], how: Training) -> float:
     """The loss of the last step; what moves is the gate of `debating`."""
     assert debating.gate is not None
     moving, loss, generator = [debating.gate.weight, debating.gate.bias], math.nan, seeded(how.seed)
@@ -56,7 +62,7 @@ def _moved(lifted: Lifted, debating: Debating, lessons: list[Lesson], how: Train
         for _ in range(how.steps):
             cancel.demand_not_asked()
             chosen = torch.randint(len(lessons), (how.batch,), generator=generator).tolist()
-            loss, slopes = _slopes(lifted, debating, moving, [lessons[number] for number in chosen])
+            loss, slopes = _slopes(lifted, debating, recipe, moving, [lessons[number] for number in chosen])
             for tensor, slope in zip(moving, slopes, strict=True):
                 tensor.grad = slope
             optimizer.step()
@@ -70,14 +76,15 @@ def _zeros(count: int, width: int) -> Gate:
 
 
 def _slopes(
-    lifted: Lifted, debating: Debating, moving: list[Tensor], chosen: list[Lesson]
+    lifted: Lifted, debating: Debating, recipe: Recipe, moving: list[Tensor], chosen: list[Lesson]
 ) -> tuple[float, Sequence[Tensor]]:
     """The loss of a batch in nats a token, and its gradient with regard to what is moved."""
     ids, mask, wanted = together(chosen)
     model, open_ = lifted.model, Perspectives(debating)
     batch = prepare({"input_ids": ids, "attention_mask": mask}, model)
+    taps: list[Tap] = [*side_by_side([recipe] * open_.rows, lifted.spec), *open_.taps(lifted.spec)]
     with own_run(model), torch.inference_mode(False), torch.enable_grad():
-        with attached_for(model, batch, Prefix(), [*open_.taps(lifted.spec)], rows=open_.rows):
+        with attached_for(model, batch, Prefix(), taps, rows=open_.rows):
             whole = answer(under_way(model, asked(model, batch.repeated(open_.rows), use_cache=False)))
         logits = whole.chunk(open_.rows)[0][:, :-1].float()
         here = wanted[:, 1:].to(logits.device)

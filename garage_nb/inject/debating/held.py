@@ -1,35 +1,53 @@
-"""Held: a debate that has run, and what each of its perspectives would have said."""
+"""Held: a debate that has run once over whole texts, and what each of its perspectives would have said."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ...core.batch import Batch, Prompt, prepare
-from ...core.progress import progress
+from ...core.batch import Batch
 from ...core.run import logits
+from ...core.sites import Tap
 from ...core.stats import exact
-from ...errors import InputError, NotFiniteError
-from ...registry.lift import Lifted
+from ...errors import NotFiniteError
 from ...registry.specs import ModelSpec
+from ...view.bars import Column, Table
+from ...view.frames import framed
+from ...view.shown import Shown
+from ..recipe import Recipe
+from ..sweep import side_by_side
 from .debating import Debating
 from .perspectives import Perspectives
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True, eq=False)
-class Held:
+NO_EDITS = Recipe()
+PAIRED = ("cosine", "KL first ‖ second", "KL second ‖ first", "likeliest the same")
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Held(Shown):
     """One pass. `reconciled` are the logits of the stream that took what the perspectives came to, `perspectives` of
-    each that went on by itself, as the model's own head has them. Cosines and shares as of `Perspectives`.
+    each that went on by itself, as the model's own head has them. Cosines, shares and likeness as of `Perspectives`,
+    likeness at `layers`. `real` says which positions are no padding, `met` the same of those where they met, which are
+    others where an encoder debates.
     """
 
+    debating: Debating
+    layers: tuple[str, ...]
     reconciled: Float[Tensor, "batch seq vocab"]
     perspectives: Float[Tensor, "n batch seq vocab"]
-    cosines: Float[Tensor, "pairs batch seq"]
-    shares: Float[Tensor, "n batch seq"]
+    cosines: Float[Tensor, "pairs batch place"]
+    shares: Float[Tensor, "n batch place"]
+    likeness: Float[Tensor, "layers n batch place"]
+    real: Bool[Tensor, "batch seq"]
+    met: Bool[Tensor, "batch place"]
 
     @property
     def divergences(self) -> Float[Tensor, "n n batch seq"]:
@@ -37,99 +55,71 @@ class Held:
         logs = exact(self.perspectives).log_softmax(dim=-1)
         return torch.stack([torch.stack([_apart(a, b) for b in logs]) for a in logs])
 
-
-def held(model: nn.Module, spec: ModelSpec, batch: Batch, debating: Debating, *, last: int = 0) -> Held:
-    """One pass over prompts that may be padded; of the `last` positions when given. EditError as of `Debating.span`,
-    NotFiniteError for NaN and infinity among the real tokens.
-    """
-    open_ = Perspectives(debating)
-    found = logits(model, batch, open_.taps(spec), last=last, chain=spec.chain, rows=open_.rows)
-    kept = found.shape[1]
-    own, *others = found.chunk(open_.rows)
-    read = batch.padding if batch.decoder_input_ids is None else None
-    real = ... if read is None else read[:, -kept:].bool()
-    if not all(bool(one[real].isfinite().all()) for one in (own, *others)):
-        raise NotFiniteError(f"{str(debating)!r} leads to NaN or infinity.", "Give less strength, or load in float32.")
-    return Held(own, torch.stack(others), open_.cosines[..., -last:], open_.shares[..., -last:])
-
-
-@dataclass(frozen=True)
-class Step:
-    """One token that was written. Of n perspectives what each would have said, `apart[i][j]` KL(i ‖ j) in nats, the
-    cosine of each pair and how much each counted, all at the last token read. Words are None without a tokenizer.
-    """
-
-    id: int
-    word: str | None
-    ids: tuple[int, ...]
-    words: tuple[str | None, ...]
-    apart: tuple[tuple[float, ...], ...]
-    cosines: tuple[float, ...]
-    shares: tuple[float, ...]
-
-    @property
-    def agreed(self) -> bool:
-        """Whether all of them would have said what was written."""
-        return set(self.ids) == {self.id}
-
-
-@dataclass(frozen=True)
-class Debated:
-    """`blocks` is how many ran between parting and meeting."""
-
-    debating: Debating
-    blocks: int
-    steps: tuple[Step, ...]
-
     @property
     def status(self) -> str:
-        return self.debating.status(self.blocks)
+        return self.debating.status(len(self.layers) - 1)
 
-    def __str__(self) -> str:
-        agreed = sum(step.agreed for step in self.steps)
-        return f"{self.debating.settings}: agreed in {agreed} of {len(self.steps)} steps ({self.status})"
+    def frame(self) -> pd.DataFrame:
+        """One row a pair of perspectives, means over the tokens that are no padding; KL in nats."""
+        return framed("pair", self._pairs, PAIRED, self._rows())
+
+    def picture(self) -> Table:
+        values = zip(*self._rows(), strict=True)
+        columns = [Column(head, column) for head, column in zip(PAIRED, values, strict=True)]
+        weights = ", ".join(f"{float(share[self.met].mean()):.3f}" for share in self.shares)
+        told = f"means over {int(self.real.sum()):,} tokens, KL in nats · weights: {weights} · {self.status}"
+        return Table([f"perspectives {pair}" for pair in self._pairs], columns, told, title=self.debating.settings)
+
+    @property
+    def _pairs(self) -> list[str]:
+        return [f"{a},{b}" for a, b in combinations(range(len(self.shares)), 2)]
+
+    def _rows(self) -> list[list[float]]:
+        apart, likeliest = self.divergences, self.perspectives.argmax(dim=-1)
+        each = zip(combinations(range(len(self.shares)), 2), self.cosines, strict=True)
+        return [
+            [
+                _mean(cosine, self.met),
+                *(_mean(one, self.real) for one in (apart[a, b], apart[b, a], likeliest[a] == likeliest[b])),
+            ]
+            for (a, b), cosine in each
+        ]
 
 
-def debated(lifted: Lifted, prompt: Prompt, debating: Debating, *, steps: int = 1) -> Debated:
-    """The likeliest token of the reconciled stream is written and read again, `steps` times; an end token ends nothing.
-    The whole text is run anew at every step, n + 1 times side by side. InputError for several prompts.
+def held(
+    model: nn.Module, spec: ModelSpec, batch: Batch, debating: Debating, recipe: Recipe = NO_EDITS, *, last: int = 0
+) -> Held:
+    """One pass over prompts that may be padded; of the `last` positions when given. The edits of the recipe act in the
+    model's own stream and in every perspective, before the debate where they share a place. EditError as of
+    `Debating.span`, NotFiniteError for NaN and infinity among the real tokens.
     """
-    batch, blocks = prepare(prompt, lifted.model, lifted.tokenizer), debating.span(lifted.spec).blocks
-    if batch.input_ids.shape[0] != 1 or batch.padding is not None:
-        raise InputError("One prompt without padding was expected.", "Debate one text after the other.")
-    if type(steps) is not int or steps < 1:
-        raise InputError(f"{steps!r} steps cannot be taken.", "Ask for one or more.")
-    with progress("debating", "step", steps) as bar:
-        made = []
-        for step in _stepped(lifted, batch, debating, steps):
-            made.append(step)
-            bar.update()
-    return Debated(debating, blocks, tuple(made))
+    open_ = Perspectives(debating)
+    edits = side_by_side([recipe] * open_.rows, spec)
+    wanted: list[Tap] = [*edits, *open_.taps(spec), *open_.reads(spec)]
+    alone = recipe.taps(spec)
+    found = logits(model, batch, wanted, last=last, chain=spec.chain, rows=open_.rows, alone=alone)
+    own, *others = found.chunk(open_.rows)
+    real = torch.ones(own.shape[:2], dtype=torch.bool, device=own.device)
+    if batch.decoder_input_ids is None and batch.padding is not None:
+        real = batch.padding[:, -own.shape[1] :].bool().to(own.device)
+    if not all(bool(one[real].isfinite().all()) for one in (own, *others)):
+        raise NotFiniteError(f"{str(debating)!r} leads to NaN or infinity.", "Give less strength, or load in float32.")
+    kept = [one[..., -last:].to(own.device) for one in (open_.cosines, open_.shares, open_.likeness)]
+    return Held(
+        debating=debating,
+        layers=debating.span(spec).layers,
+        reconciled=own,
+        perspectives=torch.stack(others),
+        cosines=kept[0],
+        shares=kept[1],
+        likeness=kept[2],
+        real=real,
+        met=real if kept[0].shape[1:] == real.shape else batch.attention_mask[:, -kept[0].shape[2] :].bool(),
+    )
 
 
-def _stepped(lifted: Lifted, batch: Batch, debating: Debating, steps: int) -> Iterator[Step]:
-    for number in range(steps):
-        step = _step(lifted, held(lifted.model, lifted.spec, batch, debating, last=1))
-        yield step
-        if number < steps - 1:
-            batch = prepare(_with(batch, step.id).inputs(), lifted.model)
-
-
-def _step(lifted: Lifted, found: Held) -> Step:
-    chosen, *ids = [int(one[0, -1].argmax()) for one in (found.reconciled, *found.perspectives)]
-    word, *words = [None if lifted.tokenizer is None else lifted.tokenizer.decode([one]) for one in (chosen, *ids)]
-    apart = tuple(tuple(map(float, row)) for row in found.divergences[:, :, 0, -1])
-    cosines, shares = (tuple(map(float, kept[:, 0, -1])) for kept in (found.cosines, found.shares))
-    return Step(chosen, word, tuple(ids), tuple(words), apart, cosines, shares)
-
-
-def _with(batch: Batch, token: int) -> Batch:
-    """One token longer: in an encoder–decoder model what was written so far."""
-    more = batch.input_ids.new_tensor([[token]])
-    if batch.decoder_input_ids is not None:
-        return replace(batch, decoder_input_ids=torch.cat([batch.decoder_input_ids, more], dim=1))
-    ids, mask = torch.cat([batch.input_ids, more], dim=1), torch.cat([batch.attention_mask, torch.ones_like(more)], 1)
-    return replace(batch, input_ids=ids, attention_mask=mask)
+def _mean(values: Tensor, where: Tensor) -> float:
+    return float(values[where].double().mean())
 
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:

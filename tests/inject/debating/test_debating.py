@@ -18,10 +18,11 @@ from garage_nb.core.fingerprint import AtRest
 from garage_nb.core.run import logits
 from garage_nb.errors import CancelledError, EditError, InputError, NotFiniteError, UnknownPartError
 from garage_nb.inject.blades.fitting.training import Training
-from garage_nb.inject.debating.debating import Debating
+from garage_nb.inject.debating.debated import debated
+from garage_nb.inject.debating.debating import NOISE, Debating
 from garage_nb.inject.debating.fitting import fit_gate
 from garage_nb.inject.debating.gate import Gate, untrained
-from garage_nb.inject.debating.held import Held, debated, held
+from garage_nb.inject.debating.held import Held, held
 from garage_nb.inject.debating.perspectives import Perspectives
 from garage_nb.inject.views import DIVERGENCES
 from garage_nb.registry.lift import lift
@@ -202,7 +203,7 @@ def test_every_step_is_a_debate_over_all_that_was_written(family: str) -> None:
         assert step.apart[0][0] == 0 < step.apart[0][1]
         ids = torch.cat([ids, torch.tensor([[step.id]])], dim=1)
     assert len(found.steps) == 3
-    assert str(found).endswith("of 3 steps (untrained)")
+    assert "untrained · agreed in " in str(found)
 
 
 class Spelled:
@@ -255,6 +256,9 @@ def test_a_decoder_debates_what_it_has_written() -> None:
     assert not torch.allclose(found.perspectives[0], found.perspectives[1], rtol=1e-3)
     assert len(debated(live, prompt(), how, steps=3).steps) == 3
     assert Debating("encoder_layer_0").span(live.spec).end.name == "encoder_layer_1"
+    padded = {**given, "attention_mask": [[1] * 7 + [0] * 3]}
+    read = held(model, live.spec, prepare(padded, model), Debating("encoder_layer_0", strength=0.5))
+    assert read.frame()["cosine"].iloc[0] == pytest.approx(float(read.cosines[0, 0, :7].mean()))
 
 
 def test_it_says_untrained_until_it_is_fitted_and_noise_where_nothing_runs() -> None:
@@ -263,11 +267,11 @@ def test_it_says_untrained_until_it_is_fitted_and_noise_where_nothing_runs() -> 
 
     assert str(how) == "debating layer_1 for 1 dropout gated 0.1 0,1 (untrained)"
     assert str(replace(how, gate=untrained(2, 32, 0))).endswith("(untrained)")
-    assert str(replace(how, blocks=0)).endswith("(untrained; merged in place: only noise)")
+    assert str(replace(how, blocks=0)).endswith(f"(untrained; {NOISE})")
     last = debated(replace(live, tokenizer=None), prompt(), Debating("layer_-1"))
-    assert (last.blocks, last.status) == (0, "untrained; merged in place: only noise")
+    assert (last.blocks, last.status) == (0, f"untrained; {NOISE}")
     fitted = fit_gate(live, how, LESSONS, replace(QUICK, steps=1))
-    assert str(fitted).endswith("(fitted gate)")
+    assert str(fitted).endswith(f"(gate fitted on {len(LESSONS.prompts)} texts)")
     assert str(replace(fitted, seeds=(1, 2))).endswith("(gate of another debate)")
 
 

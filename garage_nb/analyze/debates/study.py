@@ -1,0 +1,75 @@
+"""The study: the same exercises, put to every arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ...core.batch import Batch, prepare
+from ...core.progress import progress
+from ...errors import InputError
+from ...inject.debating.debating import Debating
+from ...inject.debating.gate import Gate
+from ...inject.recipe import Recipe
+from ...registry.lift import Lifted
+from ..judging.exercise import exercises_of
+from ..judging.on_items import ROOM, rows_for
+from ..judging.sheets import ROWS, Sheet, sheets
+from ..texts.token_loss import demand_predicts
+from .arms import Arm, Asked, arms
+from .debates import Debates
+from .reply import by_exercise, measured
+
+
+def debates(
+    lifted: Lifted,
+    items: Sequence[object],
+    debating: Debating,
+    recipe: Recipe,
+    *,
+    gate: Gate | None = None,
+    draws: int = 3,
+    seed: int = 0,
+) -> Debates:
+    """`items` as `judge` takes them. What is left to chance is drawn `draws` times, and every exercise counts with the
+    mean over them. The recipe is in force in every arm. InputError for what cannot be asked, EditError as of
+    `Debating.span`, NotFiniteError, CancelledError; nothing is kept of what was begun.
+    """
+    if type(draws) is not int or draws < 1:
+        raise InputError(f"{draws!r} draws cannot be made.", "Ask for one or more.")
+    demand_predicts(lifted)
+    exercises, several = exercises_of(items), arms(debating, lifted, gate)
+    rows = sorted(rows_for(lifted, exercises), key=lambda row: len(row.tokens))  # little padding
+    longest = len(rows[-1].tokens) * lifted.spec.vocab_size * 8 * max(arm.passes for arm in several)
+    asked = sheets(rows, max(1, min(ROWS, ROOM // longest)))
+    marks: dict[str, list[Tensor]] = {}
+    with progress("debating over items", "arm", len(several)) as bar:
+        for arm in several:
+            times = range(draws if arm.by_chance else 1)
+            marks[arm.name] = [_marks(arm, lifted, recipe, asked, draw, len(exercises)) for draw in times]
+            bar.update()
+    untouched = marks[several[0].name][0]
+    found = [measured(marks[arm.name], untouched) for arm in several]
+    return Debates(
+        model_id=lifted.spec.model_id,
+        debating=debating,
+        arms=tuple(arm.name for arm in several),
+        passes=tuple(arm.passes for arm in several),
+        domains=tuple(one.domain for one in exercises),
+        measures={name: torch.stack([one[name] for one in found], 1) for name in found[0]},
+        draws=draws,
+        edits=len(recipe),
+        seed=seed,
+    )
+
+
+def _marks(arm: Arm, lifted: Lifted, recipe: Recipe, asked: Sequence[Sheet], draw: int, count: int) -> Tensor:
+    """(exercises, marks) of one draw."""
+    each = [arm.answer(Asked(lifted, recipe, _batch(sheet, lifted), draw)).marks(sheet) for sheet in asked]
+    return by_exercise(torch.cat(each), torch.cat([sheet.numbers for sheet in asked]), count)
+
+
+def _batch(sheet: Sheet, lifted: Lifted) -> Batch:
+    return prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model)
