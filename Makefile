@@ -8,7 +8,7 @@ PEERS := build/peers/.venv
 OLDEST := build/oldest/.venv
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: demo lab test test-all bench bench-peers wheel clean
+.PHONY: demo lab test test-all bench bench-peers results wheel clean
 
 demo: $(VENV)/.lab
 	@mkdir -p build
@@ -35,6 +35,10 @@ bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench.building
 
 bench-peers: $(PEERS)/.made
+
+# Every claim in full, as notebooks 07 to 09 show them.
+results: $(VENV)/.lab
+	$(BIN)/python notebooks/results.py
 
 wheel: $(VENV)/.test
 	$(BIN)/python -m hatchling build -t wheel -d build

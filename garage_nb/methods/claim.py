@@ -32,13 +32,14 @@ class Arm:
 
 @dataclass(frozen=True)
 class Effort:
-    """Items of each domain, and seeds."""
+    """Items of each domain, seeds, and the steps of whatever is trained."""
 
     items: int
     seeds: int = 5
+    steps: int = 100
 
     def __post_init__(self) -> None:
-        if min(self.items, self.seeds) < 1:
+        if min(self.items, self.seeds, self.steps) < 1:
             raise InputError(
                 f"{self.items} items under {self.seeds} seeds are no runs.", "Ask for one or more of each."
             )

@@ -41,7 +41,9 @@ def test_accuracy_that_moves_by_the_margin_is_seldom_said_to_stay() -> None:
     """The share moves; accuracy does by just what matters."""
     world = World(effects={"up": 0.5, "other": 0.0}, shares={"up": 0.3}, items=250, luck=0.0)
     true = moved(world, "up", "other")
-    rule = MovesWithout(treatment="up", control="other", moved=SHARE, moved_margin=0.05, margin=true)
+    rule = MovesWithout(
+        treatment="up", controls=("other",), untouched="other", moved=SHARE, moved_margin=0.05, margin=true
+    )
 
     found = rulings(rule, world, NULLS)
 

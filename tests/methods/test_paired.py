@@ -11,10 +11,10 @@ from torch import Tensor
 
 from garage_nb.analyze.bootstrap import DRAWS, bootstrap, drawn_counts
 from garage_nb.analyze.judging.contest import Contest
+from garage_nb.analyze.student import two_sided
 from garage_nb.methods.statistics.paired import paired
 from garage_nb.methods.statistics.smallest import smallest_correlation, smallest_of_items
 from garage_nb.methods.statistics.spread import Spread
-from garage_nb.methods.statistics.student import two_sided
 
 
 def drawn(count: int, seeds: int, items: int, *, of_seeds: float, of_items: float, noise: float = 1.0) -> Tensor:

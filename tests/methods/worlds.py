@@ -85,7 +85,9 @@ CASES = {
         ),
     ),
     "moves without": Case(
-        MovesWithout(treatment="up", control="other", moved=SHARE, moved_margin=0.005, margin=0.2),
+        MovesWithout(
+            treatment="up", controls=("other",), untouched="other", moved=SHARE, moved_margin=0.005, margin=0.2
+        ),
         World(effects=flat(("up", "other")), shares={"up": 0.3}, items=400, luck=0.0),
         World(effects=flat(("up", "other")), items=80, luck=0.0, noise=1.0),  # neither moves
         World(effects=flat(("up", "other"), up=-2.5), shares={"up": 0.3}, items=400),

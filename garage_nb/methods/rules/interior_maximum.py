@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ...errors import InputError
 from ..contrast import difference
@@ -39,10 +40,20 @@ class InteriorMaximum(Rule):
     def hurdles(self, outcomes: Outcomes, places: Sequence[int], seed: int) -> tuple[Hurdle, ...]:
         choosing, testing = halves(outcomes, places)
         best = self.best(outcomes, choosing)
-        pairs = [(self.measure, difference(best, end)) for end in (self.along[0], self.along[-1])]
+        shape = " (monotone: no peak)" if self.rises(outcomes, places) else ""
+        ends = [difference(best, end) for end in (self.along[0], self.along[-1])]
+        pairs = [(self.measure, replace(one, said=f"{one.said}{shape}")) for one in ends]
         return rising(measured(outcomes, pairs, testing, seed), self.margin)
 
     def best(self, outcomes: Outcomes, places: Sequence[int]) -> str:
         """Between the ends; the first of equals."""
+        found = dict(zip(self.along, self._means(outcomes, places), strict=True))
+        return max(self.along[1:-1], key=lambda arm: found[arm])
+
+    def rises(self, outcomes: Outcomes, places: Sequence[int]) -> bool:
+        """Whether every place does more than the one before."""
+        return all(before < after for before, after in pairwise(self._means(outcomes, places)))
+
+    def _means(self, outcomes: Outcomes, places: Sequence[int]) -> list[float]:
         found = outcomes.of_measure(self.measure)[:, :, list(places)].mean((0, 2))
-        return max(self.along[1:-1], key=lambda arm: float(found[outcomes.arms.index(arm)]))
+        return [float(found[outcomes.arms.index(arm)]) for arm in self.along]

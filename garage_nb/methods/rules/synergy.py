@@ -17,7 +17,8 @@ SYNERGY, INTERFERENCE = 1, -1
 @dataclass(frozen=True, kw_only=True)
 class Synergy(Rule):
     """By log-probability, as shares have ceilings. `twice_a` is `a` two times over: the dose control, as two of
-    anything do more, or less, than the sum. With `order` −1 it is interference: less instead of more.
+    anything do more, or less, than the sum. With `order` −1 it is interference: less instead of more. `beside` is one
+    that is unlike `b` only in what the claim is about, and that with `a`: what those do as well is no matter of it.
     """
 
     none: str
@@ -28,20 +29,23 @@ class Synergy(Rule):
     twice_b: str
     margin: float
     order: int = SYNERGY
+    beside: tuple[str, str] | None = None
     measure: Measure = LOG_PROB
 
     @property
     def arms(self) -> tuple[str, ...]:
-        return (self.none, self.a, self.b, self.both, self.twice_a, self.twice_b)
+        return (self.none, self.a, self.b, self.both, self.twice_a, self.twice_b, *(self.beside or ()))
 
     @property
     def said(self) -> str:
         less = "" if self.order == SYNERGY else ", with the sign turned"
-        return f"{self.measure.defined}: {self._together.said}; the same less that of {self._doses}{less}"
+        return f"{self.measure.defined}: {self._together.said}; the same less that of {self._controls}{less}"
 
     def hurdles(self, outcomes: Outcomes, places: Sequence[int], seed: int) -> tuple[Hurdle, ...]:
-        doses = [interaction(self.none, one, one, two) for one, two in self._twice]
-        wanted = [self._together, *(self._together - dose for dose in doses)]
+        controls = [interaction(self.none, one, one, two) for one, two in self._twice]
+        if self.beside is not None:
+            controls.append(interaction(self.none, self.a, *self.beside))
+        wanted = [self._together, *(self._together - control for control in controls)]
         asked = [(self.measure, one if self.order == SYNERGY else -one) for one in wanted]
         return rising(measured(outcomes, asked, places, seed), self.margin)
 
@@ -54,5 +58,6 @@ class Synergy(Rule):
         return (self.a, self.twice_a), (self.b, self.twice_b)
 
     @property
-    def _doses(self) -> str:
-        return f"{self.twice_a} and of {self.twice_b}"
+    def _controls(self) -> str:
+        unlike = () if self.beside is None else self.beside[1:]
+        return ", of ".join((self.twice_a, self.twice_b, *unlike))

@@ -1,0 +1,60 @@
+"""Claims: what is said of methods, tried with controls: on the embedded models, or on one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..analyze.judging.exercise import exercises_of
+from ..analyze.judging.exercise_file import read_exercises
+from ..compose.assembly.reopening import relifted
+from ..methods.claims.listed import Claims as Listed
+from ..methods.claims.table import PROPOSALS, proposal
+from ..methods.proposal import Proposal
+from ..methods.studies.ground import Ground
+from ..methods.studies.own_ground import own_ground
+from ..methods.trial import Trial
+from ..methods.trials import Trials
+from ..verbs import verb
+from .session import Session
+from .showroom_ground import showroom_ground
+
+ALL = "all"
+
+
+class Claims(Session):
+    @verb(model=False)
+    def claim(
+        self,
+        name: str = "",
+        *,
+        source: Any = None,
+        items: Any = None,
+        domains: str = "",
+        full: bool = False,
+        seed: int = 0,
+    ) -> Listed | Trial | Trials:
+        """Try what is said of a method, with every control, and print whether it holds; without a name list the claims.
+
+        Args:
+            name: a claim by its key, or all of them, whose p are then adjusted together
+            source: the other models that the claim takes, as judge takes them; with items
+            items: a .json or .csv file of prompt, answer and domain, or @items, to try it on the model on the lift; the
+                showroom's models and items when left out
+            domains: which of the items the claim is about, and of what the second source knows more: sorting,arithmetic
+            full: on more items, with longer fits
+            seed: the first of five
+        """
+        if not name:
+            return Listed([*PROPOSALS.values()])
+        asked = [*PROPOSALS.values()] if name == ALL else [proposal(name)]
+        found = [one.tried(self._tried_on(one, source, items, domains), full=full, seed=seed) for one in asked]
+        return Trials.of(found) if name == ALL else found[0]
+
+    def _tried_on(self, asked: Proposal, source: Any, items: Any, domains: str) -> Ground:
+        if items is None:
+            return showroom_ground(asked.needs)
+        given = read_exercises(items) if isinstance(items, str) else exercises_of(items)
+        others: Sequence[Any] = [] if source is None else [*relifted(source).values()]
+        wanted = [one.strip() for one in domains.split(",") if one.strip()]
+        return own_ground(self.lifted, others, asked.needs, given, wanted)

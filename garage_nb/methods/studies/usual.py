@@ -1,0 +1,61 @@
+"""The usual arms: what a claim about another model's hidden states is held against, whatever it says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from ...inject.edit import Edit
+from ...registry.lift import Lifted
+from ..claim import Arm, Role
+from .answering import alone, ensemble, merged
+from .choosing import chosen
+from .course import Run
+from .ground import Ground
+from .papers import Answering
+from .placebos import change_on, scrambled, silenced, twin
+
+SHARES = (0.25, 0.5, 0.75)  # of a merge, to choose from
+TARGET, SELF, SOURCE, ENSEMBLE, MERGE = "target", "self-blade", "source", "logit ensemble", "weight merge"
+SHUFFLED, SOURCE_FREE, DIRECTION, NOISE = "source shuffled", "source of zeros", "random direction", "noise"
+Edits = Callable[[Callable[[Lifted], Lifted]], Sequence[Edit]]
+"""What is in force, when every source is what the function makes of it."""
+
+USUAL = (
+    Arm(TARGET, Role.NO_OP, "as it is"),
+    Arm(SELF, Role.NO_OP, "the same from a copy of the target"),
+    Arm(SOURCE, Role.BASELINE, "the other model by itself"),
+    Arm(ENSEMBLE, Role.BASELINE, "the mean of the models' logits, for as many passes"),
+    Arm(MERGE, Role.BASELINE, "a linear merge, its share chosen on validation, for one pass"),
+    Arm(SHUFFLED, Role.CONTROL, "the same from a source that takes every token for another one"),
+    Arm(SOURCE_FREE, Role.CONTROL, "the same from a source of zeros"),
+    Arm(DIRECTION, Role.CONTROL, "random, as long as what is changed on the average token"),
+    Arm(NOISE, Role.CONTROL, "drawn anew for every token, as long on the average"),
+)
+
+
+def usual(ground: Ground, sources: Sequence[Lifted], edits: Edits) -> list[Run]:
+    """The runs of USUAL. The first source is the one that runs alone and is merged; the ensemble is of all."""
+    target, source = ground.target, sources[0]
+    changes = cache(lambda: [change_on(ground, edit) for edit in edits(lambda one: one)])
+    merge = cache(lambda: _merge(ground, source))
+    return [
+        Run(TARGET, lambda seed: alone(target)),
+        Run(SELF, lambda seed: _under(target, edits, lambda one: twin(target))),
+        Run(SOURCE, lambda seed: alone(source)),
+        Run(ENSEMBLE, lambda seed: ensemble([target, *sources])),
+        Run(MERGE, lambda seed: alone(merge())),
+        Run(SHUFFLED, lambda seed: _under(target, edits, lambda one: scrambled(one, seed)), is_drawn=True),
+        Run(SOURCE_FREE, lambda seed: _under(target, edits, silenced)),
+        Run(DIRECTION, lambda seed: alone(target, *(one.direction(seed) for one in changes())), is_drawn=True),
+        Run(NOISE, lambda seed: alone(target, *(one.noise(seed) for one in changes())), is_drawn=True),
+    ]
+
+
+def _under(target: Lifted, edits: Edits, made: Callable[[Lifted], Lifted]) -> Answering:
+    return alone(target, *edits(made))
+
+
+def _merge(ground: Ground, source: Lifted) -> Lifted:
+    several = (merged(ground.target, source, share) for share in SHARES)
+    return chosen(((one, alone(one)) for one in several), ground.target, ground.choose[ground.domain])

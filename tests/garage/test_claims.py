@@ -1,0 +1,92 @@
+"""The verb claim: the list, one claim on models and items of one's own, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+from itertools import islice
+
+import pytest
+import torch
+
+from garage_nb.errors import GarageError, InputError
+from garage_nb.garage import Garage
+from garage_nb.garage.showroom_ground import MODELS, showroom_ground
+from garage_nb.methods.claims.table import PROPOSALS
+from garage_nb.methods.studies.ground import SIBLING, STRANGER
+from garage_nb.methods.trial import Trial
+from garage_nb.showroom import corpus
+
+ITEMS = [
+    {"prompt": item.exercise.ways[0][0], "answer": item.exercise.ways[0][1].strip(), "domain": domain}
+    for domain, level in (("sorting", "hard"), ("copy", "standard"))
+    for item in islice(corpus.stream(domain, split="train", level=level, seed="own"), 40)
+]
+SOURCE = "showroom-llama-sorting"
+
+
+def test_without_a_name_claims_are_listed() -> None:
+    found = Garage().claim()
+
+    assert list(found.frame().index.get_level_values("claim")) == list(PROPOSALS)
+    assert "layer-n-minus-4" in repr(found)
+    assert set(found.frame()["needs"].str.split(", ").sum()) <= {"", *MODELS}
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """On a file of one's own items."""
+    path = tmp_path_factory.mktemp("items") / "items.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.DictWriter(file, ["prompt", "answer", "domain"])
+        rows.writeheader()
+        rows.writerows(ITEMS)
+    found = Garage("showroom-llama").claim("interior-peak", source=SOURCE, items=str(path), domains="sorting", seed=2)
+    assert isinstance(found, Trial)
+    return found
+
+
+def test_a_claim_is_tried_on_ones_own(trial: Trial) -> None:
+    assert trial.outcomes.seeds == (2, 3, 4, 5, 6)
+    assert trial.model_id == f"showroom-llama and {SOURCE}"
+    assert trial.outcomes.domains == ("sorting", "copy")
+    asked = {f"{one['prompt']} {one['answer']}".replace("  ", " ") for one in ITEMS}
+    assert all(item.name.split(": ", 1)[1].replace("  ", " ") in asked for item in trial.outcomes.items)
+    assert f"interior-peak: {trial.verdict.ruling}" in repr(trial)
+
+
+def test_items_are_given_as_values_too(trial: Trial) -> None:
+    garage = Garage("showroom-llama")
+    before = {name: weight.clone() for name, weight in garage.model.state_dict().items()}
+
+    found = garage.claim("interior-peak", source=SOURCE, items=ITEMS, domains="sorting", seed=2)
+
+    assert found.frame().equals(trial.frame())
+    assert all(torch.equal(weight, before[name]) for name, weight in garage.model.state_dict().items())
+
+
+def test_what_cannot_be_tried_is_refused() -> None:
+    garage = Garage("showroom-llama")
+
+    with pytest.raises(InputError, match=r"no claim 'layer-n-minus-5'\.\nNearest: layer-n-minus-4"):
+        garage.claim("layer-n-minus-5")
+    with pytest.raises(InputError, match="0 other models were given, and this claim takes: a copy of the target"):
+        garage.claim("interior-peak", items=ITEMS)
+    with pytest.raises(InputError, match="No item is of 'poems'"):
+        garage.claim("interior-peak", source=SOURCE, items=ITEMS, domains="poems")
+    with pytest.raises(InputError, match="cannot be read"):
+        garage.claim("interior-peak", source=SOURCE, items="nowhere.csv")
+    with pytest.raises(GarageError):
+        Garage().claim("interior-peak", source=SOURCE, items=ITEMS)
+
+
+@pytest.mark.slow
+def test_the_showroom_is_the_ground_where_nothing_is_given() -> None:
+    found = showroom_ground([SIBLING, STRANGER])
+
+    assert [one.spec.model_id for one in found.others.values()] == [SOURCE, "showroom-llama-seed1"]
+    assert (found.domain, found.other_domain) == ("sorting", "arithmetic")
+    assert len(found.test["sorting"]) == 400
+    assert len({one.text for one in found.fit["sorting"]}) == len(found.fit["sorting"]) == 200
+    trial = Garage().claim("same-domain-synergy")
+    assert isinstance(trial, Trial)
+    assert trial.model_id == f"showroom-llama and {SOURCE}"
