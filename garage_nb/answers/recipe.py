@@ -40,8 +40,8 @@ class Written(Shown):
     @property
     def values(self) -> dict[str, Any]:
         """What the lines name, by name."""
-        found = [value for edit in self.recipe for value in edit.values().values() if not _is_plain(value)]
-        return {f"value_{number}": value for number, value in enumerate(found, start=1)}
+        found = {id(value): value for edit in self.recipe for value in edit.values().values() if not _is_plain(value)}
+        return {f"value_{number}": value for number, value in enumerate(found.values(), start=1)}
 
     def frame(self) -> pd.DataFrame:
         """One row an edit, in the order they act."""
@@ -59,9 +59,13 @@ class Written(Shown):
     def _lines(self, line: Callable[[Edit, str, dict[int, str]], str]) -> str:
         names = {id(value): name for name, value in self.values.items()}
         return "\n".join(
-            line(edit, edit.verb, names) if edit.verb in self.verbs else f"# {edit}: no verb makes this one"
+            line(edit, edit.verb, names) if self._is_made(edit.verb) else f"# {edit}: no verb makes this one"
             for edit in self.recipe
         )
+
+    def _is_made(self, verb: str) -> bool:
+        """By a verb of that name that changes something: `debate` only shows a debate."""
+        return verb in self.verbs and self.verbs[verb].edits
 
 
 def _python(edit: Edit, verb: str, names: dict[int, str]) -> str:

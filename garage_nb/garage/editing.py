@@ -14,6 +14,7 @@ from ..answers.recipe import Written
 from ..core.tokens import Tokens
 from ..errors import InputError
 from ..inject.ablate import Ablate
+from ..inject.blades.edit import demand_made_for
 from ..inject.borrowed.door import borrow
 from ..inject.borrowed.steering import save_directions
 from ..inject.edit import Edit
@@ -115,16 +116,19 @@ class Editing(Session):
         return self._each(part, lambda name: Patch(name, rows(name), positions, tokens=Tokens(str(tokens))))
 
     @verb(session=True)
-    def mask(self, part: Layers, *, keep: Any = None, drop: Any = None, tokens: str = "all") -> InForce:
+    def mask(
+        self, part: Layers, *, keep: Any = None, drop: Any = None, fill: Any = None, tokens: str = "all"
+    ) -> InForce:
         """Take several heads or neurons of a part away at once.
 
         Args:
             part: one or several: attention_3, ffn_*
             keep: all but these go: 0,3,-1 or 4:8
             drop: these go
+            fill: @fill, a tensor as wide as the part's heads or neurons that stands in their place; 0 when left out
             tokens: which are touched, as for scale
         """
-        return self._each(part, lambda name: Mask(name, keep, drop, tokens=Tokens(str(tokens))))
+        return self._each(part, lambda name: Mask(name, keep, drop, fill, tokens=Tokens(str(tokens))))
 
     @verb(session=True)
     def threshold(self, part: Layers, level: float, *, tokens: str = "all") -> InForce:
@@ -222,7 +226,9 @@ class Editing(Session):
         if action == "save":
             return Written(self.edits, verbs_of(type(self)), self._saved(str(file)))
         if action == "apply":
-            self.apply(Recipe.load(str(file)))
+            found = Recipe.load(str(file))
+            demand_made_for(found, self.lifted)
+            self.apply(found)
         return Written(self.edits, verbs_of(type(self)))
 
     def apply(self, recipe: Recipe) -> InForce:

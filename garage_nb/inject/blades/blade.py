@@ -63,6 +63,11 @@ class Blade:
     def __str__(self) -> str:
         return f"{self.name} ({self.kind} at {self.place})"
 
+    @property
+    def forwards(self) -> int:
+        """Of models, for every token: the target's, and the source's where one is read."""
+        return 1 if self.source is None else 2
+
     def measured(self, evidence: Evidence) -> Blade:
         """The same, and what was found of it."""
         return replace(self, evidence=evidence)

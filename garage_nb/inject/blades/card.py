@@ -107,5 +107,15 @@ def demand_source(card: ModelCard, live: ModelCard) -> None:
         )
 
 
+def demand_target(card: ModelCard, live: ModelCard) -> None:
+    """EditError unless the model that is there has the class and the weights that the blade was made for."""
+    if (card.model_class, card.weights) != (live.model_class, live.weights):
+        raise EditError(
+            f"This blade was made for {card.model_id} ({card.weights[:8]}); these are other weights, {live.model_id} "
+            f"({live.weights[:8]}).",
+            "Load that one, or fit the blade again; blade --insist lets it act where its width fits.",
+        )
+
+
 def _tokenizer(spec: ModelSpec) -> str:
     return str(spec.extra_info.get("tokenizer", {}).get("digest", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
@@ -19,7 +19,7 @@ from ..edit import OPTION, Edit, name_of, said
 from ..place import Place, place_of
 from .beside import Beside
 from .blade import Blade
-from .card import ModelCard, demand_same_tokens, demand_source
+from .card import ModelCard, demand_same_tokens, demand_source, demand_target
 from .kinds.table import kind_of
 from .written import blade_from_json, blade_to_json
 
@@ -34,8 +34,9 @@ class BladeEdit(Edit):
     cache of its own, and stays as it is. An edit that was read from a file has none until `beside` gives it.
     """
 
+    at: str = field(metadata=OPTION)
     blade: Blade
-    alpha: float = field(default=1.0, metadata=OPTION)
+    alpha: float = field(metadata=OPTION)
     source: Lifted | None = field(default=None, metadata=OPTION)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class BladeEdit(Edit):
 
     def __str__(self) -> str:
         tokens = "" if self.tokens == EVERY else f" --tokens {self.tokens}"
-        return f"{self.verb} {self.at} {self.blade.name} --alpha {self.alpha:g}{tokens}"
+        return f"{self.verb} {self.blade.name} --at {self.at} --alpha {self.alpha:g}{tokens}"
 
     def _acting(self) -> Acting:
         if not self.alpha or self.blade.source is None:
@@ -140,6 +141,14 @@ def in_force(
     strength, place = blade.alpha if alpha is None else alpha, blade.place if at is None else at
     edit = BladeEdit(place, blade, strength, tokens=tokens if isinstance(tokens, Tokens) else Tokens(str(tokens)))
     return edit if source is None else edit.beside(source)
+
+
+def demand_made_for(edits: Iterable[Edit], lifted: Lifted) -> None:
+    """EditError where a blade among them was made for other weights: it would act all the same, and mean nothing."""
+    if blades := [edit.blade for edit in edits if isinstance(edit, BladeEdit)]:
+        live = ModelCard.of(lifted)
+        for blade in blades:
+            demand_target(blade.target, live)
 
 
 def values_in(given: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from ...view.bars import Column, Table
 from ...view.frames import framed
 from ...view.shown import Shown
 from ..edit import said
-from .strict import count, made, named, number, several, text, whole
+from .strict import count, made, named, number, or_none, several, text, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,13 +23,17 @@ _HASH = re.compile(r"[0-9a-f]{8,128}")
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """The `effect` over the untouched target on `n` items, and the interval `low` to `high` around it."""
+    """The `effect` over the untouched target on `n` items, and the interval `low` to `high` around it.
+
+    `accuracy` is the share of the items that the arm answers right, None where that was not counted.
+    """
 
     name: str
     n: int
     effect: float
     low: float
     high: float
+    accuracy: float | None = None
 
     def __post_init__(self) -> None:
         if not self.low <= self.effect <= self.high or self.n < 1:
@@ -71,8 +76,9 @@ class Evidence(Shown):
     def frame(self) -> pd.DataFrame:
         """One row an arm, then one a domain that should have stayed as it was."""
         names = [*(("arm", arm.name) for arm in self.arms), *(("retention", arm.name) for arm in self.retention)]
-        rows = [(arm.n, arm.effect, arm.low, arm.high) for arm in (*self.arms, *self.retention)]
-        return framed(("of", "name"), names, ["n", "effect", "low", "high"], rows)
+        every = (*self.arms, *self.retention)
+        rows = [(arm.n, arm.effect, arm.low, arm.high, _number(arm.accuracy)) for arm in every]
+        return framed(("of", "name"), names, ["n", "effect", "low", "high", "accuracy"], rows)
 
     def picture(self) -> Table:
         every = [*self.arms, *self.retention]
@@ -80,6 +86,7 @@ class Evidence(Shown):
             Column(self.metric, [arm.effect for arm in every]),
             Column("from", [arm.low for arm in every]),
             Column("to", [arm.high for arm in every]),
+            Column("accuracy", [_number(arm.accuracy) for arm in every]),
             Column("items", [arm.n for arm in every]),
         ]
         names = [*(arm.name for arm in self.arms), *(f"kept: {arm.name}" for arm in self.retention)]
@@ -88,8 +95,17 @@ class Evidence(Shown):
         return Table(names, columns, caption=f"{seeds}; {cost}; data {self.data[:8]}")
 
 
+def _number(accuracy: float | None) -> float:
+    return math.nan if accuracy is None else accuracy
+
+
 def _arm(data: Any) -> Arm:
-    return made(Arm, data, {"name": text, "n": count, "effect": number, "low": number, "high": number})
+    return made(Arm, data, _ARM)
+
+
+_ARM = {
+    "name": text, "n": count, "effect": number, "low": number, "high": number, "accuracy": or_none(number),
+}  # fmt: skip
 
 
 _EVIDENCE = {

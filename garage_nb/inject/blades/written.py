@@ -20,7 +20,7 @@ def blade_to_json(blade: Blade) -> dict[str, Any]:
     if blade.evidence is None:
         raise BladeFileError(
             f"The blade {blade.name!r} has not been measured, and none is saved without its evidence.",
-            "Measure it first: blade.measured(evidence).",
+            "Measure it first: measure_blade.",
         )
     return {
         "name": blade.name,

@@ -116,7 +116,7 @@ def test_a_direction_is_a_bias_that_can_be_written_into_weights() -> None:
 
 
 def test_it_is_said_as_it_would_be_typed() -> None:
-    assert str(in_force(bare(), alpha=0.5, tokens="-1")) == "blade layer_1 east --alpha 0.5 --tokens -1"
+    assert str(in_force(bare(), alpha=0.5, tokens="-1")) == "blade east --at layer_1 --alpha 0.5 --tokens -1"
     assert in_force(bare()) == in_force(bare())
     assert in_force(bare()) != in_force(bare(), alpha=2)
 
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused_before_anything_runs() -> None:
     with pytest.raises(EditError, match="is no strength"):
         BladeEdit("layer_1", bare(), "much")  # type: ignore[arg-type]
     with pytest.raises(EditError, match="is no blade"):
-        BladeEdit("layer_1", "east")  # type: ignore[arg-type]
+        BladeEdit("layer_1", "east", 1.0)  # type: ignore[arg-type]
     with pytest.raises(EditError, match="reads no second model"):
         in_force(bare(), source=live)
     with pytest.raises(EditError, match="no blade of kind"):

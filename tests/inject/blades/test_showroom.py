@@ -61,6 +61,6 @@ def test_from_a_fit_to_a_folder_and_back(tmp_path: Path) -> None:
     assert torch.equal(log_probs(target, held, edit), log_probs(target, held, in_force(blade, source=source)))
     garage.apply(Recipe((edit,)))
     spoken = garage.generate(held.prompts[0], tokens=4)
-    assert "blade layer_3 sums --alpha 1" in repr(garage.recipe())
+    assert "%garage blade @value_1 --at layer_3 --alpha 1.0 --source @value_2" in garage.recipe().magic
     assert set(spoken.written) == {"tuned", "untouched"}
     assert garage.verify()

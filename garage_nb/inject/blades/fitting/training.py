@@ -49,6 +49,7 @@ class Training:
 
 
 TRAINING = Training()
+TOGETHER = 32  # lessons that the source reads in one pass
 
 
 def trained(
@@ -102,10 +103,21 @@ class _Course:
 def _course(first: Blade, kind: Kind, target: Lifted, source: Lifted | None, lessons: Lessons) -> _Course:
     each, states = lessons_of(lessons, target), list[Tensor]()
     if source is not None:
-        batches = [prepare(lesson.ids, source.model) for lesson in each]
-        states = [states_of(source, first.source_place, batch).float().cpu() for batch in batches]
+        states = _states(each, source, first.source_place)
     kind.demand(first)
     return _Course(target, place_of(target.spec, first.place).site, kind.act(first), each, states)
+
+
+def _states(lessons: Sequence[Lesson], source: Lifted, place: str) -> list[Tensor]:
+    """Of each lesson (seq, dim), in float32 on the host; read some at a time, those of like length together."""
+    found: dict[int, Tensor] = {}
+    order = sorted(range(len(lessons)), key=lambda number: len(lessons[number].ids))
+    for some in (order[start : start + TOGETHER] for start in range(0, len(order), TOGETHER)):
+        ids, mask, _ = together([lessons[number] for number in some])
+        batch = prepare({"input_ids": ids, "attention_mask": mask}, source.model)
+        rows = states_of(source, place, batch).unflatten(0, ids.shape).float().cpu()
+        found |= {number: row[: len(lessons[number].ids)] for number, row in zip(some, rows, strict=True)}
+    return [found[number] for number in range(len(lessons))]
 
 
 def _draws(count: int, how: Training) -> Iterator[list[int]]:
@@ -136,8 +148,8 @@ def _slopes(
 def _acted(
     act: Act, made: Mapping[str, Tensor], states: Tensor | None, hidden: Tensor, touched: Tensor | None
 ) -> Tensor:
-    """At full strength, in float32 or wider."""
-    wide = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
+    """At full strength, in float32 or wider. Gradients begin here: those of the blocks before would be thrown away."""
+    wide = hidden.detach().to(torch.promote_types(hidden.dtype, torch.float32))
     live = {name: tensor.to(wide) for name, tensor in made.items()}
     source = None if states is None else states.to(wide).reshape(*wide.shape[:-1], states.shape[-1])
     return act(live, wide, source, 1.0).to(hidden)
