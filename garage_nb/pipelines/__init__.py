@@ -1,0 +1,1 @@
+"""Whole workflows, from a model and texts to a result with its evidence."""
