@@ -10,13 +10,20 @@ from typing import Any
 
 import torch
 
+from garage_nb.analyze.debates.debates import Debates
+from garage_nb.analyze.debates.study import debates
 from garage_nb.analyze.judging.judge import judge
+from garage_nb.analyze.pathways.answer import FoundPathways
+from garage_nb.analyze.pathways.pathways import pathways
+from garage_nb.analyze.pathways.tradeoff import tradeoff
+from garage_nb.analyze.pathways.tradeoff_curves import TradeoffCurves
 from garage_nb.analyze.routers.calibrated import Calibration
 from garage_nb.analyze.routers.calibration import calibration
 from garage_nb.analyze.routers.reading import routing
 from garage_nb.analyze.routers.routing import Routing
 from garage_nb.answers.registered import Registered
 from garage_nb.answers.sheet import SheetFile
+from garage_nb.answers.slicing import Slicing, slicing
 from garage_nb.answers.sweep import Sweep
 from garage_nb.compose.assembly.build import build
 from garage_nb.compose.graft import Stack, Swap
@@ -24,15 +31,36 @@ from garage_nb.compose.layout.check import check
 from garage_nb.compose.peft.parts import AdapterPart, AdapterParts
 from garage_nb.compose.ref import Ref
 from garage_nb.compose.sheet import BuildSheet
+from garage_nb.core.batch import prepare
 from garage_nb.extract.shelf.shelf import Shelf, Shelved
 from garage_nb.garage import Garage
+from garage_nb.inject.blades.blade import Blade
+from garage_nb.inject.blades.card import FitCard, ModelCard
 from garage_nb.inject.blades.evidence import Arm, Evidence
+from garage_nb.inject.debating.debating import Debating
+from garage_nb.inject.debating.fitted import FittedGate
+from garage_nb.inject.debating.gate import Gate
+from garage_nb.inject.debating.held import held
+from garage_nb.inject.mask import Mask
 from garage_nb.inject.recipe import Recipe
+from garage_nb.methods.blades.blade_card import BladeCard
+from garage_nb.methods.blades.place_sweep import PlaceSweep
 from garage_nb.methods.claim import Arm as TriedArm
 from garage_nb.methods.claim import Claim, Role
+from garage_nb.methods.claims.gated_over_identity import GATED_OVER_IDENTITY
+from garage_nb.methods.claims.listed import Claims
 from garage_nb.methods.outcomes import Item, Marks, Outcomes
 from garage_nb.methods.rules.beats import Beats
+from garage_nb.methods.stitching.matrix import StitchingMatrix
+from garage_nb.methods.stitching.study import stitching
 from garage_nb.methods.trial import Trial
+from garage_nb.methods.trials import Trials
+from garage_nb.pipelines.diagnose.diagnosis import Diagnosis
+from garage_nb.pipelines.diagnose.remark import Remark
+from garage_nb.pipelines.diagnose.section import Chapter, Section
+from garage_nb.pipelines.slim.slim import slim
+from garage_nb.pipelines.slim.slimmed import Slimmed
+from garage_nb.pipelines.specialise.specialised import Specialised
 from garage_nb.registry.lift import Lifted, lift
 from garage_nb.view.origin import origin_of
 from garage_nb.view.saved import SavedResult
@@ -107,6 +135,10 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         **_scanned(garage, text, prompt),
         **_tried(text),
         **_built(text),
+        **_combined(text),
+        **_bladed(text),
+        "diagnosed": _diagnosed(text),
+        **_debated(garage, text, prompt),
         "extracted": garage.extract("attention_1"), "part test": garage.extract("attention_1").test(),
         "evidence": evidence(text), "shelf": Shelf(text, (Shelved(text, None, text),)), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
@@ -144,7 +176,7 @@ def _scanned(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
         "weights": weighed, "weights plot": weighed.plot(), "spectra plot": weighed.plot("layer_0"),
         "heads": heads, "heads plot": heads.plot("sink"), "similarity": alike, "similarity plot": alike.plot(),
         "resemblance": pair, "resemblance plot": pair.plot(), "neurons": neurons, "neurons plot": neurons.plot(),
-        "shares": shares, "shares plot": shares.plot(), **_thinned(garage), **_routed(text),
+        "shares": shares, "shares plot": shares.plot(), **_thinned(garage), **_routed(text), **_spared(text),
         **_judged(garage, text, prompt),
     }  # fmt: skip
 
@@ -174,6 +206,29 @@ def _routed(text: str) -> dict[str, Shown]:
     }  # fmt: skip
 
 
+@cache
+def _pathways() -> tuple[FoundPathways, TradeoffCurves, Slicing]:
+    lifted = lift("showroom")
+    kept = [(f"The capital of {country} is", city) for country, city in (("France", "Paris"), ("Spain", "Madrid"))]
+    asked = [(f"{before}{prompt}", answer) for prompt, answer in kept for before in ("", "So. ")]
+    items = [{"prompt": prompt, "answer": answer, "domain": domain} for prompt, answer in asked for domain in "ab"]
+    curves = tradeoff(lifted, items, Recipe(), "ffn_0", keep=[0.5])
+    masks = Recipe(tuple(Mask(f"ffn_{layer}", keep="0:4") for layer in range(lifted.spec.num_layers)))
+    return pathways(lifted, items, Recipe(), "ffn_0", sampled=2), curves, slicing(lifted, masks, "small")
+
+
+def _spared(text: str) -> dict[str, Shown]:
+    """Of a model and a domain of that name."""
+    found, curves, sliced = _pathways()
+    found = replace(found, model_id=text, domains=(text, "plain"))
+    curves = replace(curves, model_id=text, domains=(text, "plain"))
+    sliced = replace(sliced, made=replace(sliced.made, name=text))
+    return {
+        "pathways": found, "pathways plot": found.plot(), "together plot": found.plot("together"),
+        "tradeoff": curves, "tradeoff plot": curves.plot(), "sliced": sliced,
+    }  # fmt: skip
+
+
 def _judged(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
     """Beside a model and in a domain of that name."""
     asked = {"prompt": prompt, "answer": "Paris", "domain": text}
@@ -198,7 +253,51 @@ def _tried(text: str) -> dict[str, Shown]:
     marks = Marks(right=torch.arange(12) % 3 > 0, log_probs=-torch.arange(12.0))
     runs = Outcomes.of("hostile", text, items, {seed: {arm.name: marks for arm in arms} for seed in (0, 1)})
     trial = Trial(claim=claim, outcomes=runs, model_id=text)
-    return {"tried": trial, "tried plot": trial.plot(), "runs": runs}
+    return {
+        "tried": trial,
+        "tried plot": trial.plot(),
+        "runs": runs,
+        "trials": Trials.of([trial]),
+        "claims": _claims(text),
+    }
+
+
+def _bladed(text: str) -> dict[str, Shown]:
+    """A blade of that name, made for such a model, in such a domain, in such a file, and a reason of that text."""
+    model = ModelCard(
+        model_id=text, model_class=text, hidden_size=8, layers=2, vocabulary=9, tokenizer=text, weights=text
+    )
+    blade = Blade(
+        name=text, kind="direction", place="layer_1", width=8, tensors={}, settings={"method": text}, target=model,
+        source=model, source_place="layer_1", fit=FitCard(data=text, n=3, loss=1.0), evidence=evidence(text),
+    )  # fmt: skip
+    items, arms = [Item(domain, str(one)) for domain in (text, "plain") for one in range(6)], ("target", "layer_1")
+    marks = Marks(right=torch.arange(12) % 3 > 0, log_probs=-torch.arange(12.0))
+    sweep = PlaceSweep(
+        blades=(blade,), outcomes=Outcomes.of("place", text, items, {0: dict.fromkeys(arms, marks)}), domain=text
+    )
+    named = tuple(TriedArm(name, role) for name, role in _ROLES.items())
+    rule = Beats(treatment="the blade", controls=("target",), margin=0.1)
+    claim = Claim(
+        key="blade", statement=text, source=text, protocol=text, arms=named, rule=rule, target=(text,)
+    )  # fmt: skip
+    runs = Outcomes.of("blade", text, items, {0: dict.fromkeys(_ROLES, marks)})
+    card = BladeCard(blade=blade, sweep=sweep, trial=Trial(claim=claim, outcomes=runs, model_id=text))
+    special = Specialised(sweeps={"direction": sweep}, left_out={"gated": text}, card=card)
+    bare = BladeCard(blade=replace(blade, evidence=None), saved=Path(text.replace("\0", "")))
+    return {
+        "blade": card, "bare blade": bare, "places": sweep, "places plot": sweep.plot(),
+        "specialised": special, "specialised plot": special.plot(),
+    }  # fmt: skip
+
+
+_ROLES = {"target": Role.NO_OP, "the blade": Role.TREATMENT, "source": Role.BASELINE}
+
+
+def _claims(text: str) -> Claims:
+    """One whose words are the text; it is never tried."""
+    one = replace(GATED_OVER_IDENTITY, statement=text, source=text, needs=(text,))
+    return Claims([one])
 
 
 def _built(text: str) -> dict[str, Shown]:
@@ -214,6 +313,56 @@ def _built(text: str) -> dict[str, Shown]:
 @cache
 def _donor() -> Lifted:
     return lift(tiny("llama", 1))
+
+
+@cache
+def _stitched_and_slimmed() -> tuple[StitchingMatrix, Slimmed]:
+    lifted = lift(tiny("llama", 2))
+    rows = [[number % 60, 7 * number % 61, 3, 5 + number] for number in range(1, 50)]
+    texts = {"law": torch.tensor(rows), "plain": torch.tensor(rows)[:, :3]}
+    return stitching(lifted, lifted, Recipe(), texts=texts), slim(lifted, texts, loss=9.0, by="layers")
+
+
+def _combined(text: str) -> dict[str, Shown]:
+    """Of models of that name, with the text as a reason why not and as a domain."""
+    matrix, slimmed = _stitched_and_slimmed()
+    matrix = replace(matrix, model_id=text, guest_id=f"{text}.", reasons={("layer_0", "layer_1"): text})
+    marks = slimmed.evaluation.texts
+    assert marks is not None
+    named = replace(marks, domains=tuple(text if domain == "law" else domain for domain in marks.domains))
+    evaluation = replace(slimmed.evaluation, texts=named)
+    slimmed = replace(slimmed, name=text, model_id=text, notes=(text,), evaluation=evaluation)
+    return {"stitched": matrix, "stitched plot": matrix.plot(), "slimmed": slimmed}
+
+
+def _debated(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
+    """With the text as a model, a domain, and the place of a gate's file."""
+    one, how = garage.debate(prompt, blocks=1, steps=2), Debating("layer_0", 0)
+    study = replace(_study(), model_id=text, domains=(text, "plain"))
+    batch = prepare("The capital of France is", garage.model, garage.tokenizer)
+    fit = FitCard(data=text, n=3, loss=1.0)
+    gate = Gate(torch.zeros(2, 8), torch.zeros(2), fit, text)
+    fitted = FittedGate(
+        model_id=text, debating=replace(how, reconciliation="gated", gate=gate), saved=Path(text.replace("\0", ""))
+    )
+    return {
+        "debated": one, "debated plot": one.plot("weight"), "debates": study, "debates plot": study.plot(),
+        "held": held(garage.model, garage.spec, batch, how), "fitted gate": fitted,
+    }  # fmt: skip
+
+
+@cache
+def _study() -> Debates:
+    items = [(f"The capital of {country} is", "Paris") for country in ("France", "Spain")]
+    return debates(lift("showroom"), items, Debating("layer_0", 1), Recipe(), draws=1)
+
+
+def _diagnosed(text: str) -> Diagnosis:
+    """With the text in everything that a section can say."""
+    told = Remark(said=text, rule=text, value=2, threshold=1)
+    chapter = Chapter(key="hostile", title=text, shows=text, hides=text, verb="scan", read=lambda case: iter(()))
+    found = Section(chapter=chapter, html="", remarks=(told,), state="failed", trouble=(text, text), seconds=1)
+    return Diagnosis(model_id=text, seed=0, about={text: text}, sections=(found,), path=Path(text))
 
 
 def _each(garage: Garage, prompt: str) -> Sweep:

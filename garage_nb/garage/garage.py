@@ -18,15 +18,35 @@ from ..extract.shelf.shelf import Shelf, shelf
 from ..inject.borrowed.door import ADAPTER
 from ..verbs import find, verb, verbs_of
 from .asking import Asking
+from .blades import Blades
 from .building import Building
 from .causal import Causal
+from .claims import Claims
+from .combining import Combining
+from .debating import Debating
+from .diagnosing import Diagnosing
+from .pathways import Pathways
 from .reading import Reading
 from .routers import Routers
 from .scanning import Scanning
 from .tending import Tending
 
 
-class Garage(Tending, Building, Asking, Routers, Causal, Scanning, Reading):
+class Garage(
+    Tending,
+    Building,
+    Combining,
+    Asking,
+    Blades,
+    Claims,
+    Routers,
+    Debating,
+    Diagnosing,
+    Pathways,
+    Causal,
+    Scanning,
+    Reading,
+):
     """One model at a time. The model is never wrapped or changed: edits are in force only while a run lasts."""
 
     @verb()

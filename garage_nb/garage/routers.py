@@ -38,18 +38,29 @@ class Routers(Editing):
         return routing(self.lifted, texts, edits, layers, relabellings=relabellings, seed=seed)
 
     @verb()
-    def calibrate(self, items: Any = None, *, layers: Layers = "gate_*", seed: int = 0) -> Calibration:
+    def calibrate(
+        self,
+        items: Any = None,
+        *,
+        layers: Layers = "gate_*",
+        sets: int = 64,
+        relabellings: int = 2000,
+        seed: int = 0,
+    ) -> Calibration:
         """Show whether the experts that routers think likely are those that answer better, and what is lost.
 
         Args:
             items: a .json or .csv file of prompt, answer and domain, or @items, pairs or dicts; the showroom's when
                 left out
             layers: which routers: gate_*, gate_3
+            sets: of experts that answer together, how many are tried of a router at most
+            relabellings: how often qualities are dealt out at random, to tell agreement from chance
             seed: for drawing sets of experts, for chance, and for the intervals
         """
         given = showroom_exercises() if items is None else items
         asked = read_exercises(given) if isinstance(given, str) else given
-        return calibration(self.lifted, asked, self.edits, layers, seed=seed)
+        counts = {"most_sets": sets, "relabellings": relabellings}
+        return calibration(self.lifted, asked, self.edits, layers, **counts, seed=seed)
 
     @verb(session=True)
     def isolate(self, part: Layers, expert: int, *, tokens: str = "all") -> InForce:

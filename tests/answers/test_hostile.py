@@ -32,13 +32,17 @@ KINDS = [
     "scan", "scan plot", "flagged",
     "weights", "weights plot", "spectra plot", "heads", "heads plot", "similarity", "similarity plot",
     "resemblance", "resemblance plot", "neurons", "neurons plot", "shares", "shares plot",
-    "thinned", "thinned plot", "routing", "routing plot", "calibration", "calibration plot", "judged", "judged plot",
-    "tried", "tried plot", "runs",
-    "checked", "hybrid", "proofs", "plan", "adapter",
+    "thinned", "thinned plot", "routing", "routing plot", "calibration", "calibration plot",
+    "pathways", "pathways plot", "together plot", "tradeoff", "tradeoff plot", "sliced", "judged", "judged plot",
+    "tried", "tried plot", "runs", "trials", "claims",
+    "checked", "hybrid", "proofs", "plan", "adapter", "stitched", "stitched plot", "slimmed",
+    "diagnosed", "debated", "debated plot", "debates", "debates plot", "held", "fitted gate",
+    "blade", "bare blade", "places", "places plot", "specialised", "specialised plot",
     "extracted", "part test", "evidence", "shelf", "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
 SILENT = {
+    "held",
     "snapshot",
     "help",
     "manual",
@@ -54,6 +58,7 @@ SILENT = {
     "doctor",
 }  # no text of the user's stands in these
 PROMPTED = {
+    "debated",
     "saved",
     "saved plot",
     "lens",

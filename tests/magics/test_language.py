@@ -14,8 +14,13 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from garage_nb.analyze.judging.evaluation import Evaluation
 from garage_nb.analyze.judging.exercise import Exercise
+from garage_nb.answers.slicing import Slicing
 from garage_nb.errors import EditError, GarageError, InputError, UnknownPartError
 from garage_nb.garage import Garage
+from garage_nb.inject.mask import Mask
+from garage_nb.inject.recipe import Recipe
+from garage_nb.methods.blades.blade_card import BladeCard
+from garage_nb.pipelines.slim.slimmed import Slimmed
 from garage_nb.showroom.corpus import items
 from garage_nb.verbs import find, verbs_of
 from garage_nb.view.figure import Plot
@@ -79,6 +84,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "ablation @texts --layers 0,ffn_* --how resample --metric probability --seed 3": lambda g: g.ablation(
         [FRANCE, JAPAN], layers="0,ffn_*", how="resample", metric="probability", seed=3
     ),
+    "diagnose --texts @texts --quick --seed 3": lambda g: g.diagnose(texts=[FRANCE, JAPAN], quick=True, seed=3),
     "scale layer_1,-1 -0.5": lambda g: g.scale("layer_1,-1", -0.5),
     "add layer_1 @direction": lambda g: g.add("layer_1", DIRECTION),
     "add layer_1 0.5": lambda g: g.add("layer_1", 0.5),
@@ -94,7 +100,35 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "routers @by_domain --layers gate_0,ffn_-1 --relabellings 20 --seed 3": lambda g: g.routers(
         {"france": [FRANCE], "japan": [JAPAN]}, layers="gate_0,ffn_-1", relabellings=20, seed=3
     ),
-    "calibrate @asked --layers gate_1 --seed 3": lambda g: g.calibrate(asked(), layers="gate_1", seed=3),
+    "calibrate @asked --layers gate_1 --sets 5 --relabellings 50 --seed 3": lambda g: g.calibrate(
+        asked(), layers="gate_1", sets=5, relabellings=50, seed=3
+    ),
+    "claim": lambda g: g.claim(),
+    "fit_blade direction --items @sides --domain facts --at sweep --name north": lambda g: g.fit_blade(
+        "direction", items=sides(), domain="facts", at="sweep", name="north"
+    ),
+    "measure_blade @north --items @sides --domain facts --seed 3": lambda g: g.measure_blade(
+        north(), items=sides(), domain="facts", seed=3
+    ),
+    "blade_card @north": lambda g: g.blade_card(north()),
+    "blade @north --at layer_2 --alpha 0.5": lambda g: g.blade(north(), at="layer_2", alpha=0.5),
+    "specialise facts --items @sides --steps 1": lambda g: g.specialise("facts", items=sides(), steps=1),
+    f'debate "{FRANCE}" --at layer_1 --blocks 2 --reconciliation confidence --perspectives 3 --steps 2': lambda g: (
+        g.debate(FRANCE, at="layer_1", blocks=2, reconciliation="confidence", perspectives=3, steps=2)
+    ),
+    "fit_gate @texts --at layer_1 --divergence projection --steps 2 --seed 3": lambda g: g.fit_gate(
+        [FRANCE, JAPAN], at="layer_1", divergence="projection", steps=2, seed=3
+    ),
+    "debates @asked --at layer_1 --strength 0.3 --draws 1 --seed 3": lambda g: g.debates(
+        asked(), at="layer_1", strength=0.3, draws=1, seed=3
+    ),
+    "pathways @asked --layers ffn_0 --fill mean --seed 3": lambda g: g.pathways(
+        asked(), layers="ffn_0", fill="mean", seed=3
+    ),
+    "tradeoff @asked --layers ffn_0 --keep 0.25,0.5 --seed 3": lambda g: g.tradeoff(
+        asked(), layers="ffn_0", keep="0.25,0.5", seed=3
+    ),
+    "slice @masks --name small": lambda g: g.slice(masks(), name="small"),
     "isolate gate_1 2 --tokens not_first": lambda g: g.isolate("gate_1", 2, tokens="not_first"),
     "experts gate_0,gate_1 --drop -1": lambda g: g.experts("gate_0,gate_1", drop=-1),
     "reroute gate_* random --seed 3": lambda g: g.reroute("gate_*", "random", seed=3),
@@ -137,6 +171,10 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
     "judge @donors --texts @texts --averaged b,c --seed 3": lambda g: g.judge(
         rivals(), texts=[FRANCE, JAPAN], averaged="b,c", seed=3
     ),
+    "stitching showroom --part ffn_0,ffn_1 --texts @texts --seed 3": lambda g: g.stitching(
+        "showroom", part="ffn_0,ffn_1", texts=[FRANCE, JAPAN], seed=3
+    ),
+    "slim --loss 2 --by layers --texts @told --seed 3": lambda g: g.slim(loss=2, by="layers", texts=told(), seed=3),
     "verify": lambda g: g.verify(),
     "registry list": lambda g: g.registry("list"),
     "spec": lambda g: g.spec,
@@ -151,11 +189,13 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
 
 
 ROUTED = {"bias", "routers", "calibrate", "isolate", "experts", "reroute"}
-BUILDING = {"donor", "stack", "swap", "merge", "adapt", "sheet", "build", "heal", "judge", "shelf"}
+BUILDING = {"donor", "stack", "swap", "merge", "adapt", "sheet", "build", "heal", "judge", "shelf", "slim"}
 BEFORE: dict[str, tuple[str, Callable[[Garage], Any]]] = {
     "redo": ("undo", lambda g: g.undo()),
+    "slim": ("reset", lambda g: g.reset()),
     "sheet": ('stack "0:2"', lambda g: g.stack("0:2")),
     "build": ('stack "0:2"', lambda g: g.stack("0:2")),
+    "slice": ("reset", lambda g: g.reset()),
     "heal": (
         "swap ffn_2 showroom-llama-seed1 --adapter fit",
         lambda g: g.swap("ffn_2", "showroom-llama-seed1", adapter="fit"),
@@ -191,6 +231,21 @@ def asked() -> list[Exercise]:
     return [item.exercise for item in items("facts", "test", 8)]
 
 
+def masks() -> Recipe:
+    return Recipe(tuple(Mask(f"ffn_{layer}", keep="0:64") for layer in range(6)))
+
+
+@cache
+def sides() -> list[Exercise]:
+    return [one.exercise for domain in ("facts", "sorting") for one in dict.fromkeys(items(domain, "train", 16))]
+
+
+@cache
+def north() -> BladeCard:
+    """Measured on the items it was fitted beside, whatever else is on the lift."""
+    return Garage("showroom").fit_blade("direction", items=sides(), domain="facts", at="layer_1", name="north")
+
+
 @cache
 def told() -> list[str]:
     return [item.text for item in items("stories", "train", 40)]
@@ -198,6 +253,10 @@ def told() -> list[str]:
 
 def steady(answer: Any) -> str:
     """Without what is measured by the clock."""
+    if isinstance(answer, Slimmed):
+        return str(answer.frame())
+    if isinstance(answer, Slicing):
+        return repr(answer.made.proofs)
     if not isinstance(answer, Evaluation):
         return repr(answer)
     frame = answer.frame().reset_index()
@@ -227,7 +286,8 @@ def test_a_line_is_its_python_twin(shell: InteractiveShell, run: Run, line: str)
         found[1](garage)
     shell.push({"lora": kept("lora"), "shelf": kept("shelf"), "directions": kept("directions.safetensors")})
     shell.push({"by_domain": {"france": [FRANCE], "japan": [JAPAN]}, "asked": asked(), "told": told()})
-    shell.push({"guest": tiny("llama"), "donors": rivals()})
+    shell.push({"masks": masks(), "guest": tiny("llama"), "donors": rivals()})
+    shell.push({"sides": sides(), "north": north()})
 
     said, called = run(f"%garage {line}"), TWINS[line](garage)
 
