@@ -296,7 +296,7 @@ _ROLES = {"target": Role.NO_OP, "the blade": Role.TREATMENT, "source": Role.BASE
 
 def _claims(text: str) -> Claims:
     """One whose words are the text; it is never tried."""
-    one = replace(GATED_OVER_IDENTITY, statement=text, source=text, needs=(text,))
+    one = replace(GATED_OVER_IDENTITY, statement=text, source="somewhere", needs=(text,))
     return Claims([one])
 
 

@@ -191,6 +191,8 @@ class Blades(Editing):
 
     def _sae(self, source: Any, at: str | None, features: str) -> Sae:
         if isinstance(source, Sae):
+            if at is not None or features:
+                raise InputError("An @sae has its place and its features already.", "Leave out --at and --features.")
             return source
         if not isinstance(source, str):
             raise InputError("An sae_feature needs an autoencoder.", "Name a folder of SAELens' as its source.")

@@ -8,6 +8,7 @@ from typing import Any
 from ..analyze.judging.exercise import exercises_of
 from ..analyze.judging.exercise_file import read_exercises
 from ..compose.assembly.reopening import relifted
+from ..errors import InputError
 from ..methods.claims.listed import Claims as Listed
 from ..methods.claims.table import PROPOSALS, proposal
 from ..methods.proposal import Proposal
@@ -53,6 +54,8 @@ class Claims(Session):
 
     def _tried_on(self, asked: Proposal, source: Any, items: Any, domains: str) -> Ground:
         if items is None:
+            if source is not None or domains:
+                raise InputError("Models and domains of one's own take items of one's own.", "Add --items @items.")
             return showroom_ground(asked.needs)
         given = read_exercises(items) if isinstance(items, str) else exercises_of(items)
         others: Sequence[Any] = [] if source is None else [*relifted(source).values()]

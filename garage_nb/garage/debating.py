@@ -55,7 +55,7 @@ class Debating(Session):
             gate: what fit_gate returned, @gate, or the folder it wrote; gated without one is untrained
         """
         seeds = _seeds(seed, perspectives)
-        how = Debate(at, blocks, divergence, reconciliation, strength, seeds, gate_given(gate))
+        how = Debate(self.spec.name(at), blocks, divergence, reconciliation, strength, seeds, gate_given(gate))
         return debated(self.lifted, prompt, how, self.edits, steps=steps)
 
     @verb()
@@ -86,7 +86,7 @@ class Debating(Session):
             to: a folder to save it in
         """
         lessons = Lessons(fitting_texts() if texts is None else _several(texts))
-        bare = Debate(at, blocks, divergence, "gated", strength, _seeds(seed, perspectives))
+        bare = Debate(self.spec.name(at), blocks, divergence, "gated", strength, _seeds(seed, perspectives))
         fitted = fit_gate(self.lifted, bare, lessons, Training(steps=steps, seed=seed), self.edits)
         assert fitted.gate is not None
         saved = None if to is None else save_gate(fitted.gate, to)
@@ -124,7 +124,8 @@ class Debating(Session):
         """
         given = showroom_exercises(FEW) if items is None else items
         asked = read_exercises(given) if isinstance(given, str) else given
-        how = Debate(at, blocks, divergence, reconciliation, strength, _seeds(seed, perspectives))
+        seeds = _seeds(seed, perspectives)
+        how = Debate(self.spec.name(at), blocks, divergence, reconciliation, strength, seeds)
         return debates(self.lifted, asked, how, self.edits, gate=gate_given(gate), draws=draws, seed=seed)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..analyze.judging.exercise import exercises_of
+from ..analyze.judging.exercise import Exercise, exercises_of
 from ..analyze.judging.exercise_file import read_exercises
 from ..pipelines.diagnose.diagnose import diagnose
 from ..pipelines.diagnose.diagnosis import Diagnosis, place_of
@@ -22,8 +23,8 @@ class Diagnosing(Session):
 
         Args:
             to: an .html file to write the report to; it needs nothing else, and no script runs in it
-            texts: @texts, or a dict from domain to texts; the showroom's when texts and items are left out, or random
-                ids for a model without a tokenizer
+            texts: @texts, or a dict from domain to texts; those of the items when left out, or the showroom's without
+                items, or random ids without a tokenizer
             items: a .json or .csv file of prompt, answer and domain, or @items, pairs or dicts; the showroom's too
             quick: read fewer texts and items, and draw less often
             seed: for all that is drawn; the same gives the same report but for its times
@@ -32,6 +33,12 @@ class Diagnosing(Session):
         if texts is None and items is None and self.tokenizer is not None:
             texts, items = showroom_texts(), showroom_exercises()
         asked = read_exercises(items) if isinstance(items, str) else exercises_of(items) if items is not None else []
-        given = [one.text for one in asked] if texts is None and asked else texts
+        given = _texts_of(asked) if texts is None and asked else texts
         found = diagnose(self.lifted, self.edits, given, asked, quick=quick, seed=seed)
         return found if place is None else found.to_html(place)
+
+
+def _texts_of(asked: Sequence[Exercise]) -> dict[str, list[str]]:
+    """By domain: prompts with their answers."""
+    domains = dict.fromkeys(one.domain for one in asked)
+    return {domain: [one.text for one in asked if one.domain == domain] for domain in domains}

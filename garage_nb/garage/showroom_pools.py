@@ -10,11 +10,8 @@ from ..methods.studies.ground import Pool
 from ..showroom import corpus
 from ..showroom.domains import DOMAINS
 
-TRAINED, TESTED, FITTED = (
-    200,
-    200,
-    0.7,
-)  # items of a domain, and the share of those trained on that blades are fitted on
+TRAINED, TESTED = 200, 200  # items of a domain
+FITTED = 0.7  # of those trained on: what blades are fitted on, the rest is to choose by
 SEED = "blades"
 HARD = "hard"  # the level of the domain in question: at the ceiling of the other one differences hide
 

@@ -38,7 +38,7 @@ class Trials(Shown):
             verdict, effect = one.verdict, one.verdict.hurdle.effect
             told = (effect.value, effect.low, effect.high, verdict.p, verdict.adjusted, effect.smallest, verdict.why)
             rows.append((verdict.ruling, *told))
-        return framed(("claim",), [(one.claim.key,) for one in self.trials], COLUMNS, rows)
+        return framed("claim", [one.claim.key for one in self.trials], COLUMNS, rows)
 
     def picture(self) -> Table:
         verdicts = [one.verdict for one in self.trials]

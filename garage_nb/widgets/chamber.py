@@ -81,7 +81,8 @@ class DebateChamber(Reading):
     answer, as far as it has come.
 
     `at`, `blocks`, `divergence`, `reconciliation`, `strength`, `perspectives`, `seed` and `steps` are those of the verb
-    `debate` and can be set, observed and linked. `gate` is what `fit_gate` returned, or the folder it wrote.
+    `debate` and can be set, observed and linked. `gate` is what `fit_gate` returned, or the folder it wrote; with one
+    it begins gated, with as many perspectives as the gate weighs.
     """
 
     _esm = script("tokens.js", "chamber.js")
@@ -103,7 +104,8 @@ class DebateChamber(Reading):
         self.debated: Debated | None = None
         self.gate, self.behind = gate_given(gate), _behind(garage)
         own = {name: options.pop(name) for name in (*SETTINGS, "steps") if name in options}
-        own = {"at": next(iter(self.behind)), **own}
+        gated = {} if self.gate is None else {"reconciliation": "gated", "perspectives": self.gate.count}
+        own = {"at": next(iter(self.behind)), **gated, **own}
         super().__init__(garage, prompt, options=options, _behind=self.behind, **own)
 
     def pieces(self, garage: Garage, *, following: bool) -> Generator[Answer, None, None]:

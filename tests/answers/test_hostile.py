@@ -36,8 +36,8 @@ KINDS = [
     "pathways", "pathways plot", "together plot", "tradeoff", "tradeoff plot", "sliced", "judged", "judged plot",
     "tried", "tried plot", "runs", "trials", "claims",
     "checked", "hybrid", "proofs", "plan", "adapter", "stitched", "stitched plot", "slimmed",
-    "diagnosed", "debated", "debated plot", "debates", "debates plot", "held", "fitted gate",
     "blade", "bare blade", "places", "places plot", "specialised", "specialised plot",
+    "diagnosed", "debated", "debated plot", "debates", "debates plot", "held", "fitted gate",
     "extracted", "part test", "evidence", "shelf", "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip

@@ -6,11 +6,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from garage_nb.analyze.judging.exercise import Exercise
 from garage_nb.errors import BladeFileError, EditError, InputError
 from garage_nb.garage import Garage
 from garage_nb.inject.blades.files import save_blade
+from garage_nb.inject.sae import Sae
 from garage_nb.methods.blades.arms import BLADE, SELF
 from garage_nb.methods.blades.blade_card import BladeCard
 from garage_nb.showroom.corpus import items
@@ -186,6 +188,18 @@ def test_what_is_missing_is_said(garage: Garage, line: str, why: str) -> None:
 
     assert caught.value.hint
     assert not len(garage.edits)
+
+
+def test_an_autoencoder_that_is_given_keeps_its_features(garage: Garage) -> None:
+    """What is asked of it besides would be left out without a word."""
+    width = garage.spec.hidden_dim
+    tall = torch.linspace(-1, 1, width * 4).reshape(width, 4)
+    sae = Sae("layer_2", tall, torch.zeros(4), tall.T.clone(), torch.zeros(width), features="2=3")
+
+    assert garage.fit_blade("sae_feature", source=sae).blade.settings["features"] == "2=3"
+    for more in ({"features": "1=0"}, {"at": "layer_1"}):
+        with pytest.raises(InputError, match="has its place and its features"):
+            garage.fit_blade("sae_feature", source=sae, **more)
 
 
 def test_a_blade_whose_source_is_not_here_says_which(garage: Garage, kept: BladeCard) -> None:

@@ -75,6 +75,9 @@ def test_what_cannot_be_tried_is_refused() -> None:
         garage.claim("interior-peak", source=SOURCE, items=ITEMS, domains="poems")
     with pytest.raises(InputError, match="cannot be read"):
         garage.claim("interior-peak", source=SOURCE, items="nowhere.csv")
+    for mine in ({"source": SOURCE}, {"domains": "sorting"}):
+        with pytest.raises(InputError, match="take items of one's own"):
+            garage.claim("interior-peak", **mine)
     with pytest.raises(GarageError):
         Garage().claim("interior-peak", source=SOURCE, items=ITEMS)
 

@@ -55,6 +55,7 @@ def test_a_gate_goes_from_its_fit_through_its_folder_to_an_answer(garage: Garage
     assert by_folder.steps == by_hand.steps
     assert garage.debate(FRANCE, **asked).status == "untrained"
     assert garage.debate(FRANCE, gate=fitted, **{**asked, "blocks": 1}).status == "gate of another debate"
+    assert garage.debate(FRANCE, gate=fitted, **{**asked, "at": "layer_-4"}).status == "gate fitted on 2 texts"
 
 
 @pytest.mark.parametrize(

@@ -145,3 +145,54 @@ def _rows(table: str) -> dict[str, list[float]]:
     """By name, of a frame whose names may have words, but no two spaces in a row."""
     found = (re.fullmatch(r"(\S+(?: \S+)*?)((?: +-?[\d.]+)+)", line) for line in table.splitlines())
     return {row[1]: [float(number) for number in row[2].split()] for row in found if row}
+
+
+def test_a_blade_is_measured_before_it_is_kept_and_a_merge_is_better() -> None:
+    said = _said("07_blades")
+
+    accuracy = {name: row[-2] for name, row in _rows(said["measured"]).items()}
+    refused = {source: text for source, text in said.items() if "Error:" in text}
+
+    assert accuracy["target"] < 0.1 < 0.8 < accuracy["the blade"] < accuracy["weight merge"]
+    assert accuracy["source shuffled"] < 0.1
+    assert re.search("layer_4 .* chosen", said["swept.sweep"])
+    assert said["trial"].startswith("same-domain-synergy: does not hold")
+    assert ["has not been measured" in text or "these are other weights" in text for text in refused.values()] == [1, 1]
+    assert "bit for bit" in said["%garage verify"]
+
+
+def test_no_debate_answers_better() -> None:
+    said = _said("08_debate")
+
+    table = _rows(said["asked"])
+    changes = {name: (row[1], row[3]) for name, row in table.items() if len(row) > 5}
+
+    assert {"merged in place", "2 blocks on", "to the end", "gated, 2 blocks on"} <= set(changes)
+    assert all(value < high < 0 for value, high in changes.values())
+    assert "perturb-and-merge noise" in said["%garage debate {prompt} --at layer_1 --blocks 0 --strength 0.3 --steps 3"]
+    assert "bit for bit" in said["%garage verify"]
+
+
+def test_routers_know_something_and_magnitude_does_as_well_as_a_choice_for_the_domain() -> None:
+    said = _said("09_experts_and_sparse_pathways")
+
+    rho = [float(low) for low in re.findall(r"gate_\d +\S+ +(\S+)", said["calibration"])]
+    first, *_, second = [line for line in said["curves"].splitlines() if line.startswith("kept 0.5 ")]
+    own, (chance, magnitude) = float(first.split()[4]), map(float, second.split()[2:4])
+    kept, whole = (int(re.search(rf"{name} +(\d+)", said[PARAMETERS])[1]) for name in ("sliced", "dense"))  # type: ignore[index]
+
+    assert len(rho) == 4
+    assert min(rho) > 0
+    assert chance < own < magnitude < 0
+    assert kept < whole
+    assert "✓" in said["small.made.proofs"]
+    assert "bit for bit" in said["%garage verify"]
+
+
+PARAMETERS = 'small.frame()["parameters"].unstack("tokens")'
+
+
+def _said(name: str) -> dict[str, str]:
+    """What the last line of each cell gave."""
+    cells: Any = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
+    return {cell.source.splitlines()[-1]: _text(cell.outputs[-1]) for cell in cells if cell.get("outputs")}

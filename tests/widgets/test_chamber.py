@@ -90,6 +90,10 @@ def test_a_gate_is_used_where_it_fits(garage: Garage) -> None:
     assert chamber.wait(60)
     assert chamber.debated == garage.debate(FRANCE, gate=gate, reconciliation="gated", steps=1)
 
+    assert DebateChamber(garage, gate=gate).reconciliation == "gated"
+    assert DebateChamber(garage, gate=untrained(3, garage.spec.hidden_dim, 0)).perspectives == 3
+    assert DebateChamber(garage, gate=gate, reconciliation="average").reconciliation == "average"
+
     chamber.perspectives = 3
     assert chamber.wait(60)
 

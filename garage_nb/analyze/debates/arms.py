@@ -57,19 +57,19 @@ class Arm:
 
 def arms(debating: Debating, lifted: Lifted, gate: Gate | None) -> list[Arm]:
     """The untouched model first. `debating` says how far perspectives run in one arm; in others not at all, and to the
-    end. A `gate` makes one arm more.
+    end; where nothing runs, none is said to run. A `gate` makes one arm more.
     """
     whole = replace(debating, blocks=None).span(lifted.spec).blocks
     far = whole if debating.blocks is None else debating.blocks
     cost = len(debating.seeds) + 1
-    names = {0: "merged in place", far: f"{far} block{'s' * (far != 1)} on", whole: "to the end"}
+    names = {far: f"{far} block{'s' * (far != 1)} on", whole: "to the end", 0: "merged in place"}
     forms = {names[blocks]: replace(debating, blocks=blocks) for blocks in sorted({0, far, whole})}
     if gate is not None:
         forms[f"gated, {names[far]}"] = replace(debating, blocks=far, reconciliation="gated", gate=gate)
     found = [Arm(UNTOUCHED, 1, _bare, by_chance=False), Arm("one noise", 1, partial(_noise, debating))]
     found += [Arm(name, cost, partial(_debate, form)) for name, form in forms.items()]
     found.append(Arm("mean probabilities", cost, partial(_mean, replace(debating, blocks=whole))))
-    return [*found, Arm("vote of draws", cost, partial(_vote, cost))]
+    return [*found, Arm("vote of draws", cost, partial(_vote, cost, debating.seeds[0]))]
 
 
 def matched(debating: Debating) -> float:
@@ -111,14 +111,14 @@ def _mean(debating: Debating, asked: Asked) -> Reply:
     return reply(logs, asked.batch.input_ids, each.argmax(dim=-1))
 
 
-def _vote(count: int, asked: Asked) -> Reply:
+def _vote(count: int, seed: int, asked: Asked) -> Reply:
     """Wang et al., "Self-Consistency Improves Chain of Thought Reasoning", 2022, token by token: of `count` draws from
     the untouched model, at temperature 1, the most frequent is written.
     """
     shares = exact(asked.logits()).softmax(dim=-1).cpu()
     if bool(shares.isnan().any()):
         raise NotFiniteError("The logits hold NaN.", "Take the last edit back, or load in float32.")
-    generator = seeded(asked.draw)
+    generator = seeded(seed + asked.draw)
     drawn = torch.multinomial(shares.flatten(0, 1), count, replacement=True, generator=generator)  # (rows · seq, k)
     return voted(drawn.T.unflatten(1, shares.shape[:2]))
 

@@ -42,6 +42,7 @@ class Debates(Drawn):
 
     Sure is the probability of what was written at the answers' places, of a vote its share of the draws. Intervals are
     at 95 %, by redrawing items, those of a change in pairs; they hold for items like these, not for other seeds.
+    `gates` says what gates there were, empty where nothing was gated.
     """
 
     model_id: str
@@ -53,6 +54,7 @@ class Debates(Drawn):
     draws: int
     edits: int = 0
     seed: int = 0
+    gates: str = ""
 
     def value(self, measure: str) -> Interval:
         """The mean of each arm."""
@@ -109,12 +111,13 @@ class Debates(Drawn):
         debating, count = self.debating, len(self.debating.seeds)
         how = f"from {debating.at}, {debating.divergence} {debating.strength:g}, {debating.reconciliation}"
         edits = f" · {self.edits} edit{'s' * (self.edits > 1)} in force" if self.edits else ""
+        gates = f" · {self.gates}" if self.gates else ""
         return (
             f"{self._counted}, {count} perspectives {how} · change of accuracy over untouched with its 95 % interval,"
             f" of log p in nats per item · {UNTOUCHED} and one noise take 1 forward pass per token, the others"
             f" {count + 1} · one noise: of the variance of the perspectives' mean · merged in place: {NOISE} ·"
             " too sure: sure − right · flipped: right here and wrong untouched, or the other way round · apart: items"
-            f" on which perspectives, or draws, differ{edits}"
+            f" on which perspectives, or draws, differ{gates}{edits}"
         )
 
     @property

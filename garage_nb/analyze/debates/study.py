@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -62,7 +63,18 @@ def debates(
         draws=draws,
         edits=len(recipe),
         seed=seed,
+        gates=", ".join(_gates(debating, gate, draws)),
     )
+
+
+def _gates(debating: Debating, gate: Gate | None, draws: int) -> Iterator[str]:
+    """A gate weighs perspectives by number, and those of later draws are of other seeds than it was fitted with."""
+    if debating.reconciliation == "gated" and debating.gate is None:
+        yield "joined by untrained gates"
+    if gate is not None:
+        gated = replace(debating, reconciliation="gated", gate=gate)
+        seeds = f", by its own seeds in 1 of {draws} draws" if gated.is_own_gate and draws > 1 else ""
+        yield f"the gated arm: {gated.status(None)}{seeds}"
 
 
 def _marks(arm: Arm, lifted: Lifted, recipe: Recipe, asked: Sequence[Sheet], draw: int, count: int) -> Tensor:

@@ -30,6 +30,7 @@ from .activity import Hidden, readers, shared_out, site_of
 from .half import Half
 
 SHARE = 0.95
+_SAME = 1e-12  # of the mean square: a variance that small is rounding
 Fills = Mapping[str, Float[Tensor, " neurons"]]  # what stands for neurons that go; 0 for parts that are not named
 
 
@@ -54,7 +55,7 @@ class Effects:
     def p(self) -> Float[Tensor, "domains neurons"]:
         """One-sided: how often a mean as far above 0 comes by chance. NaN where it is the same in every item."""
         rows = zip((self.mean / self._error).tolist(), (self.counts - 1).tolist(), strict=True)
-        found = [[t if math.isnan(t) else one_sided(t, freedom) for t in ts] for ts, freedom in rows]
+        found = [[one_sided(t, freedom) if math.isfinite(t) else math.nan for t in ts] for ts, freedom in rows]
         return torch.tensor(found, dtype=torch.float64)
 
     def split(self, sizes: Sequence[int]) -> list[Effects]:
@@ -82,7 +83,8 @@ class Tally:
     def effects(self) -> Effects:
         counts = self._counts.double()[:, None]
         mean, square, size = self._sums / counts
-        spread = (square - mean.square()).clamp(min=0) * counts / (counts - 1).clamp(min=1)
+        spread = (square - mean.square()) * counts / (counts - 1).clamp(min=1)
+        spread = spread.where(spread > _SAME * square, 0)
         return Effects(mean, spread.sqrt(), size, self._counts)
 
 

@@ -81,12 +81,15 @@ class Half:
 def halves(lifted: Lifted, exercises: Sequence[Exercise], recipe: Recipe, seed: int) -> tuple[Half, Half]:
     """To choose by, and to try: half of each domain's items, drawn by the seed. The first has the odd one.
 
-    An item that can be answered in several ways is asked in the first. InputError for a domain of too few items, and
+    An item that can be answered in several ways is asked in the first; items that are then one text count once, in
+    the domain that comes first, so that none is on both sides. InputError for a domain of too few items, and
     for what the model cannot read.
     """
-    rows = first_ways(rows_for(lifted, exercises))
+    asked = first_ways(rows_for(lifted, exercises))
     domains = tuple(dict.fromkeys(one.domain for one in exercises))
-    which = torch.tensor([domains.index(one.domain) for one in exercises])
+    once = {row.tokens: row for row in reversed(asked)}
+    rows = sorted(once.values(), key=lambda row: row.number)
+    which = torch.tensor([domains.index(exercises[row.number].domain) for row in rows])
     counts = [int((which == place).sum()) for place in range(len(domains))]
     if min(counts) < LEAST:
         few = domains[counts.index(min(counts))]

@@ -39,9 +39,8 @@ def kept_by(edits: Iterable[Edit], spec: ModelSpec) -> tuple[Kept, Means]:
 
 
 def _left(mask: Mask, count: int) -> tuple[int, ...]:
-    """In order. Numbers that are not there are refused where they are used."""
-    if isinstance(mask.keep, tuple):
-        return mask.keep
-    assert isinstance(mask.drop, tuple)
-    gone = {number % count if -count <= number < count else number for number in mask.drop}
-    return tuple(number for number in range(count) if number not in gone)
+    """Each once, counted from 0, in order. Numbers that are not there are refused where they are used."""
+    named = mask.keep if mask.drop is None else mask.drop
+    assert isinstance(named, tuple)
+    known = {number % count if -count <= number < count else number for number in named}
+    return tuple(sorted(known if mask.drop is None else set(range(count)) - known))

@@ -10,6 +10,7 @@ from ...analyze.judging.exercise import Exercise
 from ...errors import BuildError
 from ...inject.blades.blade import Blade
 from ...inject.blades.edit import BladeEdit
+from ...inject.blades.fitting.captures import data_hash
 from ...inject.blades.kinds.low_rank import fit_low_rank
 from ...inject.edit import Edit
 from ...registry.lift import Lifted
@@ -61,7 +62,9 @@ class Arms:
         yield Arm(BLADE, Role.TREATMENT, str(self.blade)), Run(BLADE, lambda seed: self._on(self.blade, self.source))
         making = self._making
         if making is not None and making.is_trained:
-            yield _drawn(ANEW, Role.TREATMENT, "the same under other seeds", lambda seed: self._anew(seed + 1))
+            own, is_alike = self.blade.fit, self.blade.fit.data == data_hash(self.ground.lessons().texts)
+            about = "the same under other seeds" if is_alike else "made alike of these items, not of its own"
+            yield _drawn(ANEW, Role.TREATMENT, about, lambda seed: self._anew(own.seed + 1 + seed))
 
     def _rivals(self) -> Iterator[Tried]:
         target, source = self.ground.target, self.source

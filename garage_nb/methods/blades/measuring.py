@@ -51,12 +51,14 @@ def tried(blade: Blade, ground: Ground, *, effort: Effort = EFFORT, seed: int = 
 
 
 def evidence_of(trial: Trial, blade: Blade, ground: Ground) -> Evidence:
-    """Log-probabilities over the untouched target, by arm; the blade's own on every other domain beside."""
+    """Log-probabilities over the untouched target, by arm, the target itself first for its accuracy; the blade's own on
+    every other domain beside.
+    """
     kept = {domain: _kept(trial, domain) for domain in trial.apart}
     models = {"target": ground.target, **({SOURCE: ground.others[SOURCE]} if SOURCE in ground.others else {})}
     return Evidence(
         metric="log-probability over the target, nats",
-        arms=tuple(_found(arm, one, trial.mean(arm)) for arm, one in trial.over.items()),
+        arms=(_untouched(trial), *(_found(arm, one, trial.mean(arm)) for arm, one in trial.over.items())),
         retention=tuple(_found(domain, one, trial.mean(BLADE, domains=[domain])) for domain, one in kept.items()),
         seeds=trial.outcomes.seeds,
         models={role: AtRest.of(one.model).digest for role, one in models.items()},
@@ -73,6 +75,11 @@ def measure(blade: Blade, ground: Ground, *, effort: Effort = EFFORT, seed: int 
 
 def _left_out(arms: Arms) -> str:
     return f"There is no weight merge: {arms.left_out}" if arms.left_out else ""
+
+
+def _untouched(trial: Trial) -> Found:
+    """What effects are told from."""
+    return Found(name=TARGET, n=trial.over[BLADE].n, effect=0.0, low=0.0, high=0.0, accuracy=trial.mean(TARGET))
 
 
 def _kept(trial: Trial, domain: str) -> Effect:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
+
+from ...analyze.false_discovery import benjamini_hochberg
 from ...analyze.judging.contest import LEVEL
 from ...view.bars import Column, Table
 from ..claim import Role
@@ -20,36 +23,41 @@ BEATS, BEATEN, OPEN = "beaten", "better", "not told apart"
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """`lead` is the blade's over it, log-probability in nats. `accuracy` is its own, `elsewhere` on all other domains,
-    NaN where there are none; `forwards` what a token takes.
+    """`lead` is the blade's over it, log-probability in nats, and `adjusted` its p among those over all rivals.
+    `accuracy` is its own, `elsewhere` on all other domains, NaN where there are none; `forwards` what a token takes.
     """
 
     name: str
     lead: Effect
+    adjusted: float
     accuracy: float
     elsewhere: float
     forwards: int
 
     @property
     def ruling(self) -> str:
-        """Of the rival: told where the interval leaves 0 out and p says so too."""
+        """Of the rival: told where the interval leaves 0 out and p, adjusted, says so too."""
         one = self.lead
-        if not one.p <= LEVEL or math.isnan(one.low) or one.low <= 0 <= one.high:
+        if not self.adjusted <= LEVEL or math.isnan(one.low) or one.low <= 0 <= one.high:
             return OPEN
         return BEATS if one.value > 0 else BEATEN
 
 
 def rivals(trial: Trial) -> list[Rival]:
-    """In the order of the arms; none where the blade has none."""
+    """In the order of the arms; none where the blade has none. Several are asked at once, so p is adjusted: Benjamini
+    and Hochberg.
+    """
     names = trial.claim.named(Role.BASELINE)
     pairs = [(LOG_PROB, difference(BLADE, name)) for name in names]
     places = trial.outcomes.places(trial.claim.target)
     leads = measured(trial.outcomes, pairs, places, trial.seed) if pairs else []
+    adjusted = benjamini_hochberg(torch.tensor([one.p for one in leads], dtype=torch.float64)).tolist()
     return [
         Rival(
-            name=name, lead=lead, accuracy=trial.mean(name), elsewhere=elsewhere(trial, name), forwards=FORWARDS[name]
+            name=name, lead=lead, adjusted=p, accuracy=trial.mean(name), elsewhere=elsewhere(trial, name),
+            forwards=FORWARDS[name],
         )
-        for name, lead in zip(names, leads, strict=True)
+        for name, lead, p in zip(names, leads, adjusted, strict=True)
     ]  # fmt: skip
 
 
@@ -82,6 +90,7 @@ def rivals_table(trial: Trial, forwards: int) -> Table:
     domain, seeds = ", ".join(trial.claim.target), len(trial.outcomes.seeds)
     caption = (
         f"on {domain}, {seeds} seed{'s' * (seeds > 1)}; elsewhere: accuracy on {len(trial.apart)} other domains"
-        f" · more than its placebos: {verdict.ruling}. {verdict.why} {trial.claim.protocol}"
+        f"; told apart by p adjusted over the rivals · more than its placebos: {verdict.ruling}. {verdict.why}"
+        f" {trial.claim.protocol}"
     )
     return Table(names, columns, caption=caption)

@@ -22,7 +22,7 @@ class Claims(Shown):
     def frame(self) -> pd.DataFrame:
         """One row a claim: what was said, where, and which other models it takes to try it."""
         rows = [(one.statement, one.source, ", ".join(one.needs)) for one in self.proposals]
-        return framed(("claim",), [(one.key,) for one in self.proposals], ["statement", "source", "needs"], rows)
+        return framed("claim", [one.key for one in self.proposals], ["statement", "source", "needs"], rows)
 
     def picture(self) -> Table:
         columns = [

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...core.seed import seeded
+from ...errors import InputError
 from ...inject.edit import Edit
 from ...inject.router import RouterBias, bias_of
 from ...registry.lift import Lifted
@@ -64,14 +65,17 @@ class Pair:
 
 
 def pair_of(ground: Ground) -> Pair:
-    """EditError for a model without routers."""
+    """EditError for a model without routers, InputError where there is no other domain."""
     model = ground.other(EXPERTS)
     apart = [one for domain, several in ground.fit.items() if domain != ground.domain for one in several[:TOLD]]
-    own_papers, papers = Papers.of(model, ground.fit[ground.domain][:TOLD]), Papers.of(model, apart) if apart else None
+    if not apart:
+        raise InputError(
+            "There is one domain, and no other to tell its expert by.", "Give items of two domains, more of each."
+        )
+    own_papers, papers = Papers.of(model, ground.fit[ground.domain][:TOLD]), Papers.of(model, apart)
     found = []
     for route in gates_of(model):
-        mine = _shares(model, route, own_papers)
-        rest = torch.zeros_like(mine) if papers is None else _shares(model, route, papers)
+        mine, rest = _shares(model, route, own_papers), _shares(model, route, papers)
         expert = int((mine - rest).argmax())
         away = (mine - mine[expert]).abs()
         away[expert] = torch.inf

@@ -49,6 +49,8 @@ ARMS = (
 def _design(keep: float, ground: Ground) -> Design:
     if not ground.other_domain:
         raise InputError("There is one domain, and no other to choose neurons by.", "Give items of two domains.")
+    if not ground.fit.get(ground.other_domain):
+        raise InputError(f"There are no items of {ground.other_domain!r} to fit on.", "Give more items of it.")
     return Design(
         protocol=f"{100 * keep:.0f} % of the neurons of every ffn stay, the same ones for all tokens, chosen on items"
         f" to fit on of {ground.domain}, of {ground.other_domain}, or of all domains. Neurons that go are 0, or their"

@@ -51,8 +51,8 @@ def stitching(
     """Parts of the guest in the places of the host, one at a time, with the recipe in force in all of them.
 
     The guest may be the host itself: then parts change their places within one model. Adapters are fitted by least
-    squares on `fitted_on`, of which none may be among the texts. A pair that does not fit is n/a, with its reason;
-    BuildError when all are. `seed` draws the random weights and the bootstrap.
+    squares on `fitted_on`, of which none may be among the texts, or be an item with its answer. A pair that does not
+    fit is n/a, with its reason; BuildError when all are. `seed` draws the random weights and the bootstrap.
     """
     if said := apart(host, guest):
         raise InputError(f"{guest.spec.model_id} reads other tokens: {said}.", "Stitch models of one tokenizer.")
@@ -102,9 +102,16 @@ def _demand_others(host: Lifted, asked: Paper, fitted_on: Sequence[str]) -> None
     """An adapter that was fitted on a text knows it."""
     if not fitted_on:
         raise InputError("There are no texts to fit adapters on.", "Give some: --fitted @texts.")
-    read = (tuple(one.input_ids[0].tolist()) for one in singly(list(fitted_on), host.model, host.tokenizer))
-    if both := asked.read.intersection(read):
-        raise InputError(
-            f"{len(both)} of {len(asked.read)} texts are among those that adapters are fitted on.",
-            "Fit on other texts: --fitted @texts.",
-        )
+    read = {tuple(one.input_ids[0].tolist()) for one in singly(list(fitted_on), host.model, host.tokenizer)}
+    for said, known in ((f"of {len(asked.read)} texts", asked.read), ("items with an answer", _answered(asked))):
+        if both := read & known:
+            raise InputError(
+                f"{len(both)} {said} are among those that adapters are fitted on.",
+                "Fit on other texts: --fitted @texts.",
+            )
+
+
+def _answered(asked: Paper) -> set[tuple[int, ...]]:
+    """Every item with each right answer, as token ids."""
+    rows = ((ids, mask) for sheet in asked.items for ids, mask in zip(sheet.ids, sheet.mask.bool(), strict=True))
+    return {tuple(ids[mask].tolist()) for ids, mask in rows}

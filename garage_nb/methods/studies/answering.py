@@ -29,10 +29,15 @@ def alone(lifted: Lifted, *edits: Edit) -> Answering:
 
 
 def ensemble(several: Sequence[Lifted]) -> Answering:
-    """The mean of their logits, for a pass of each."""
+    """The mean of their logits, in float32 or wider, for a pass of each. Tables of one tokenizer may be padded to
+    unlike lengths: beyond the shortest there are no tokens.
+    """
 
     def answer(batch: Batch) -> Float[Tensor, "rows seq vocab"]:
-        return torch.stack([logits(one.model, batch, chain=one.spec.chain) for one in several]).mean(0)
+        each = [logits(one.model, batch, chain=one.spec.chain) for one in several]
+        known, first = min(one.shape[-1] for one in each), each[0]
+        wide = torch.promote_types(first.dtype, torch.float32)
+        return torch.stack([one[..., :known].to(first.device, wide) for one in each]).mean(0)
 
     return answer
 

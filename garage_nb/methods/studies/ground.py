@@ -29,7 +29,8 @@ Pool = Mapping[str, Sequence[Exercise]]  # by domain
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ground:
     """`others` by what they are to the target, as MADE_OF says. `domain` is what they are better at, or what the claim
-    is asked of; `test` has it and those that should stay as they were. `fit`, `choose` and `test` share no item.
+    is asked of; `test` has it and those that should stay as they were, and asks nothing that is asked in `fit` or
+    `choose`.
     """
 
     target: Lifted
@@ -85,5 +86,10 @@ def lessons_from(exercises: Sequence[Exercise]) -> Lessons:
     return Lessons(tuple(way[0] for way in ways), tuple("".join(way[1:]) for way in ways))
 
 
+def given_in(exercise: Exercise) -> str:
+    """What is asked, whatever the answer: of two answers to one prompt, one that was fitted on tells of the other."""
+    return "".join(exercise.ways[0][::2])
+
+
 def _asked(pool: Pool) -> set[str]:
-    return {one.text for several in pool.values() for one in several}
+    return {given_in(one) for several in pool.values() for one in several}

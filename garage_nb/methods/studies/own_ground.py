@@ -8,7 +8,7 @@ from hashlib import blake2b
 from ...analyze.judging.exercise import Exercise
 from ...errors import InputError
 from ...registry.lift import Lifted
-from .ground import EXPERTS, MADE_OF, Ground, Pool
+from .ground import EXPERTS, MADE_OF, Ground, Pool, given_in
 
 FIT, CHOOSE = 50, 65  # of a hundred items: to fit on, and up to there to choose by; the rest tests
 
@@ -21,14 +21,15 @@ def own_ground(
     domains: Sequence[str],
 ) -> Ground:
     """`others` in the order of `needs`; a model of experts is the target itself. `domains` are the one that the claim
-    is about and the other sibling's; the first of the items when none is named. What an item is for is in its text: the
-    same one always lands on the same side. InputError for too few models or items, or a domain that none has.
+    is about and the other sibling's; the first of the items when none is named. What an item is for is in what it asks:
+    one prompt always lands on the same side, with whatever answer. InputError for too few models or items, or a domain
+    that none has.
     """
     known = list(dict.fromkeys(one.domain for one in exercises))
     if odd := [one for one in domains if one not in known]:
         raise InputError(f"No item is of {odd[0]!r}.", f"There are: {', '.join(known)}.")
     fit, choose, test = (_part(exercises, *ends) for ends in ((0, FIT), (FIT, CHOOSE), (CHOOSE, 100)))
-    named = [*domains, *(one for one in known if one not in domains)]
+    named = list(dict.fromkeys([*domains, *known]))
     return Ground(
         target=target,
         others=_by_role(target, others, needs),
@@ -57,5 +58,5 @@ def _part(exercises: Sequence[Exercise], start: int, end: int) -> Pool:
 
 
 def _place(exercise: Exercise) -> int:
-    """0 to 99, by its text alone."""
-    return int.from_bytes(blake2b(exercise.text.encode(), digest_size=4).digest(), "big") % 100
+    """0 to 99, by what it asks alone."""
+    return int.from_bytes(blake2b(given_in(exercise).encode(), digest_size=4).digest(), "big") % 100

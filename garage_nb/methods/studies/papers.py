@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ...analyze.judging.answer_losses import answer_losses
 from ...analyze.judging.exercise import Exercise
-from ...analyze.judging.on_items import rows_for
+from ...analyze.judging.on_items import ROOM, rows_for
 from ...analyze.judging.sheets import ROWS, Sheet, sheets, solved
 from ...core.batch import Batch, prepare
+from ...core.vocabulary import vocab_size
 from ...registry.lift import Lifted
 from ..outcomes import Marks
 
@@ -24,7 +25,9 @@ NO_READINGS: Mapping[str, Reading] = {}
 
 @dataclass(frozen=True, eq=False)
 class Papers:
-    """`count` exercises on sheets, those of like length side by side, and each sheet as a batch."""
+    """`count` exercises on sheets, those of like length side by side, and each sheet as a batch, with as many rows as
+    have room for their logits.
+    """
 
     count: int
     sheets: Sequence[Sheet]
@@ -34,7 +37,8 @@ class Papers:
     def of(cls, reader: Lifted, exercises: Sequence[Exercise]) -> Papers:
         """As the reader's tokenizer cuts them. Errors as of `rows_for`."""
         rows = sorted(rows_for(reader, exercises), key=lambda row: len(row.tokens))  # little padding
-        made = sheets(rows, ROWS)
+        longest = max((len(row.tokens) for row in rows), default=1)
+        made = sheets(rows, max(1, min(ROWS, ROOM // (longest * vocab_size(reader.model) * 4))))
         given = [{"input_ids": sheet.ids, "attention_mask": sheet.mask} for sheet in made]
         return cls(len(exercises), made, [prepare(one, reader.model) for one in given])
 

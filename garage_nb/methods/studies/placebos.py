@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...compose.stitching.maps import untrained
@@ -34,8 +34,14 @@ def scrambled(source: Lifted, seed: int) -> Lifted:
     if not isinstance(table, Tensor) or table.ndim != 2:
         raise UnsupportedModelError(f"The embedding of {source.spec.model_id} is no table.", "Take another source.")
     with torch.no_grad():
-        table.copy_(table[torch.randperm(len(table), generator=seeded(seed)).to(table.device)])
+        table.copy_(table[_others(len(table), seed).to(table.device)])
     return lift(made, tokenizer=source.tokenizer)
+
+
+def _others(count: int, seed: int) -> Int[Tensor, " count"]:
+    """Of each number another one, none twice: round a circle in random order (Sattolo 1986)."""
+    circle = torch.randperm(count, generator=seeded(seed))
+    return torch.empty_like(circle).scatter_(0, circle, circle.roll(1))
 
 
 def silenced(source: Lifted) -> Lifted:

@@ -29,7 +29,7 @@ def diagnose(
 ) -> Diagnosis:
     """By `texts`, by domain or not, and by `exercises` where there are some; by random ids where there are no texts.
 
-    `quick` reads fewer of them and draws less often. The same seed gives the same report but for its last section.
+    `quick` reads fewer of them and draws less often. The same seed gives the same report but for its times.
     InputError for texts that the model cannot read, CancelledError; a section that fails says so in its place.
     """
     asked = case(lifted, recipe, texts, exercises, QUICK if quick else FULL, seed)

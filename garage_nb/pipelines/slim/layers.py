@@ -9,14 +9,17 @@ from __future__ import annotations
 from ...compose.combining.variants import with_layers
 from ...compose.layout.donors import Donor, opened
 from ...core.progress import progress
+from ...errors import BuildError
 from .ground import Ground, Step
 
 
 def layers_left(ground: Ground) -> tuple[list[int], list[Step]]:
     """The layers that stay, from bottom to top, and what was tried; the last step is the one that was too dear.
 
-    BuildError for a model whose layers cannot be counted anew.
+    BuildError for a model of one layer, and for one whose layers cannot be counted anew.
     """
+    if ground.lifted.spec.num_layers < 2:
+        raise BuildError(f"{ground.lifted.spec.model_id} has a single layer, which must stay.", "Take neurons out.")
     base = opened("base", ground.lifted)
     left, steps = list(range(base.spec.num_layers)), list[Step]()
     with progress("taking layers out", "layer", len(left) - 1) as bar:

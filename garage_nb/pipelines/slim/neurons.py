@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ...analyze.judging.paper import Paper
+from ...analyze.pathways.activity import reach
 from ...compose.slicing.sliced import sliced
 from ...core.batch import prepare
 from ...core.progress import progress
 from ...core.run import read
 from ...core.sites import Read, Write
-from ...extract.cut import orientation
 from ...inject.mask import Mask
 from ...registry.lift import Lifted
 from ...registry.part_spec import PartType
@@ -75,17 +74,11 @@ def written(lifted: Lifted, paper: Paper) -> dict[str, Float[Tensor, " neurons"]
 
         reads = [Read(lifted.spec.site(f"{name}.neurons"), partial(keep, name=name)) for name in _ffns(lifted)]
         read(lifted.model, prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model), reads)
-    return {name: found / tokens * _norms(lifted, name) for name, found in sums.items()}
+    return {name: found / tokens * reach(lifted, name) for name, found in sums.items()}
 
 
 def _ffns(lifted: Lifted) -> list[str]:
     return [name for name, part in lifted.spec.parts.items() if part.part_type is PartType.FFN]
-
-
-def _norms(lifted: Lifted, name: str) -> Float[Tensor, " neurons"]:
-    module = lifted.model.get_submodule(lifted.spec.parts[name].extra_info["projection"])
-    found: Tensor = torch.linalg.vector_norm(module.weight.detach().cpu().double(), dim=orientation(module))
-    return found
 
 
 def _tried(ground: Ground, lifted: Lifted, ranked: Kept, count: int, width: int) -> Step:

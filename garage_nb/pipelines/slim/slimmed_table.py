@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from ...analyze.judging.redrawn import Estimate
 from ...view.bars import Column, Table, number
 from ...view.cards import Card
 from ...view.shown import Picture
@@ -55,7 +57,7 @@ def _table(title: str, found: Mapping[str, Change]) -> Table:
         Column("before", [one.before for one in shown.values()]),
         Column("after", [one.after for one in shown.values()]),
         Column("change", [f"{one.value:+.3f}" for one in changes]),
-        Column("95 %", [f"{one.low:+.3f} to {one.high:+.3f}" for one in changes]),
+        Column("95 %", [_sure(one) for one in changes]),
         Column("at random", [_random(one) for one in shown.values()]),
     ]
     rest = len(found) - len(shown)
@@ -63,6 +65,11 @@ def _table(title: str, found: Mapping[str, Change]) -> Table:
     more = f" · {rest:,} more domains in .frame()" if rest > 0 else ""
     said = f"texts and items that nothing was chosen by · at random: the change of {drawn} removals of as much{more}"
     return Table(list(shown), columns, title=title, caption=said)
+
+
+def _sure(change: Estimate) -> str:
+    """A single text or item tells nothing of others."""
+    return "–" if math.isnan(change.low) else f"{change.low:+.3f} to {change.high:+.3f}"
 
 
 def _random(one: Change) -> str:

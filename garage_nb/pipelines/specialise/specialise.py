@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ...errors import EditError, InputError, NotFiniteError, UnsupportedModelError
+from ...errors import (
+    EditError,
+    InputError,
+    NotFiniteError,
+    UnavailablePartError,
+    UnknownPartError,
+    UnsupportedModelError,
+)
 from ...methods.blades.blade_card import BladeCard
 from ...methods.blades.making import SOURCE, Making
 from ...methods.blades.place_sweep import PlaceSweep
@@ -11,6 +18,7 @@ from ...methods.studies.ground import Ground
 from .choosing import best
 from .specialised import Specialised
 
+_REFUSALS = (EditError, InputError, NotFiniteError, UnavailablePartError, UnknownPartError, UnsupportedModelError)
 ALONE, BESIDE = ("low_rank", "direction"), ("gated", "transplant", "projected", "ffn_output")
 
 
@@ -23,7 +31,7 @@ def specialise(ground: Ground, *, steps: int = 40, seed: int = 0) -> Specialised
     for kind in (*(BESIDE if SOURCE in ground.others else ()), *ALONE):
         try:
             sweeps[kind] = swept(Making(name=f"{ground.domain}-{kind}", kind=kind, steps=steps, seed=seed), ground)
-        except (EditError, InputError, UnsupportedModelError, NotFiniteError) as error:
+        except _REFUSALS as error:
             left_out[kind] = error.what
     if not sweeps:
         raise InputError(f"No blade can be made for {ground.domain}: {next(iter(left_out.values()))}", "Try fit_blade.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ from garage_nb.analyze.judging.on_items import rows_for
 from garage_nb.analyze.judging.sheets import Sheet, sheets
 from garage_nb.core.batch import prepare
 from garage_nb.errors import EditError, InputError, NotFiniteError
+from garage_nb.inject.blades.card import FitCard
 from garage_nb.inject.debating.debating import NOISE, Debating
 from garage_nb.inject.debating.gate import Gate
 from garage_nb.inject.edits import Scale
@@ -83,8 +85,14 @@ def test_arms_are_the_debate_in_three_lengths_beside_what_it_must_beat() -> None
         "untouched": 1, "one noise": 1, "merged in place": 3, "1 block on": 3, "to the end": 3,
         "gated, 1 block on": 3, "mean probabilities": 3, "vote of draws": 3,
     }  # fmt: skip
-    last = [one.name for one in arms(Debating("layer_-1", 0), live(), None)]
-    assert last == ["untouched", "one noise", "to the end", "mean probabilities", "vote of draws"]
+
+
+@pytest.mark.parametrize(("at", "blocks"), [("layer_0", 0), ("layer_-1", 0), ("layer_-1", None)])
+def test_where_nothing_runs_none_is_said_to_run(at: str, blocks: int | None) -> None:
+    found = [one.name for one in arms(Debating(at, blocks), live(), None)]
+
+    to_the_end = ["to the end"] * (at == "layer_0")
+    assert found == ["untouched", "one noise", "merged in place", *to_the_end, "mean probabilities", "vote of draws"]
 
 
 def real(found: Tensor) -> Tensor:
@@ -168,6 +176,17 @@ def test_votes_are_drawn_as_the_untouched_model_thinks_likely() -> None:
     assert len(drawn) == 90
     assert float((drawn == best).double().mean()) == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 90))
     assert found[0].predicted.shape == sheet().ids.shape
+
+
+def test_votes_follow_the_seed_and_the_draw() -> None:
+    def drawn(seed: int, draw: int) -> Tensor:
+        each = arm("vote of draws", Debating("layer_1", 1, seeds=(seed, seed + 1))).answer(asked(draw)).each
+        assert each is not None
+        return each
+
+    assert torch.equal(drawn(5, 1), drawn(5, 1))
+    assert not torch.equal(drawn(5, 1), drawn(5, 0))
+    assert not torch.equal(drawn(5, 1), drawn(60, 1))
 
 
 def test_marks_are_their_formulas() -> None:
@@ -258,6 +277,21 @@ def test_what_cannot_be_asked_is_said(study: Debates) -> None:
     with pytest.raises(NotFiniteError, match="NaN"):
         reply(torch.full((1, 2, 3), math.nan), torch.zeros(1, 2, dtype=torch.long))
     assert Reply(torch.zeros(1, 2), torch.zeros(1, 2), None).each is None
+
+
+def test_it_says_what_gates_there_were(study: Debates) -> None:
+    card = FitCard(data="0" * 64, n=7, seed=0, steps=1, seconds=0.0, loss=1.0)
+    weight, bias, own = torch.zeros(2, 256), torch.zeros(2), replace(HOW, reconciliation="gated").settings
+
+    def told(gate: Gate | None, how: Debating = HOW, draws: int = 1) -> str:
+        return debates(live(), ITEMS[:1], how, Recipe(), gate=gate, draws=draws).picture().caption
+
+    assert "gate" not in study.picture().caption
+    assert "the gated arm: untrained" in told(Gate(weight, bias))
+    assert "the gated arm: gate of another debate" in told(Gate(weight, bias, card, "debating layer_1 to the end"))
+    mine = told(Gate(weight, bias, card, own), draws=2)
+    assert "the gated arm: gate fitted on 7 texts, by its own seeds in 1 of 2 draws" in mine
+    assert "joined by untrained gates" in told(None, replace(HOW, reconciliation="gated"))
 
 
 @pytest.mark.parametrize("name", ["showroom-llama", "showroom-moe"])

@@ -18,6 +18,7 @@ from garage_nb.inject.recipe import Recipe
 from .ground import FAMILIES, ITEMS, PARTS, alone, changed, small
 
 ASKED = exercises_of(ITEMS)
+SPACED = [{"prompt": f"after {n} comes", "answer": str(n + 1), "domain": "spaced"} for n in range(1, 7)]
 
 
 NOTHING = Recipe()
@@ -195,6 +196,28 @@ def test_a_neuron_that_does_nothing_is_not_tested() -> None:
     found = Effects(torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]), torch.zeros(1, 2), torch.tensor([5]))
 
     assert found.p.isnan().tolist() == [[True, False]]
+
+
+def test_what_is_the_same_in_every_item_is_not_tested() -> None:
+    """Its spread is rounding, by which it would lie millions of standard errors from 0."""
+    tally = Tally(1, 3)
+
+    tally.add(torch.zeros(3, dtype=torch.long), torch.tensor([[0.1, 0.3, 0.1]] * 2 + [[0.1, 0.3, 0.2]]).double())
+
+    assert tally.effects().p.isnan().tolist() == [[True, True, False]]
+    assert tally.effects().std[0, :2].tolist() == [0, 0]
+
+
+def test_items_that_are_one_text_are_on_one_side() -> None:
+    spaced = [{**one, "answer": f" {one['answer']}"} for one in SPACED]
+    elsewhere = [{**one, "domain": "count"} for one in SPACED]
+    twice = exercises_of([*ITEMS, *spaced, *SPACED, *elsewhere])
+
+    read = halves(small("llama"), twice, Recipe(), 0)
+
+    first, second = ({row.tokens for row in half.rows} for half in read)
+    assert not first & second
+    assert sum(len(half.rows) for half in read) == len(ITEMS) + len(SPACED)
 
 
 def test_halves_share_no_item_and_follow_the_seed() -> None:

@@ -22,9 +22,15 @@ def test_kept_dropped_and_filled() -> None:
         [Mask("ffn_0", keep="0:3,-1", fill=fill), Mask("ffn_1", drop="1:64")], lift(tiny("llama", layers=2)).spec
     )
 
-    assert kept == {"ffn_0": (0, 1, 2, -1), "ffn_1": (0,)}
+    assert kept == {"ffn_0": (0, 1, 2, 63), "ffn_1": (0,)}
     assert list(means) == ["ffn_0"]
     assert torch.equal(means["ffn_0"], fill)
+
+
+def test_a_neuron_that_is_named_twice_is_kept_once() -> None:
+    kept, _ = kept_by([Mask("ffn_0", keep=(3, 0, -64))], lift(tiny("llama", layers=2)).spec)
+
+    assert kept == {"ffn_0": (0, 3)}
 
 
 REFUSED: dict[str, tuple[list[Edit], str]] = {

@@ -83,7 +83,9 @@ def test_every_arm_that_makes_sense_is_run(kind: str) -> None:
 
     assert set(trial.outcomes.arms) == WANTED[kind]
     assert blade.evidence is not None
-    assert {arm.name for arm in blade.evidence.arms} == WANTED[kind] - {TARGET}
+    first, *others = blade.evidence.arms
+    assert (first.name, first.effect, first.accuracy) == (TARGET, 0, trial.mean(TARGET))
+    assert {arm.name for arm in others} == WANTED[kind] - {TARGET}
     assert set(trial.claim.rule.arms) >= {TARGET, DIRECTION, NOISE}
 
 
@@ -166,7 +168,7 @@ def test_an_autoencoder_is_held_against_placebos_alone() -> None:
     blade, _ = measure(sae_blade("turned", asked.target, sae), asked, effort=FEW)
 
     assert blade.evidence is not None
-    assert {arm.name for arm in blade.evidence.arms} == ALWAYS - {TARGET}
+    assert {arm.name for arm in blade.evidence.arms} == ALWAYS
 
 
 def test_other_weights_are_refused() -> None:
@@ -177,6 +179,25 @@ def test_other_weights_are_refused() -> None:
         measure(blade_of("gated"), replace(here("gated"), others={SOURCE: live("gpt2", 5)}), effort=FEW)
     with pytest.raises(InputError, match="reads a second model"):
         measure(blade_of("gated"), replace(here("gated"), others={}), effort=FEW)
+
+
+def test_a_blade_is_fitted_anew_by_seeds_that_are_not_its_own() -> None:
+    asked = here("low_rank")
+    blade = Making(name="edge", kind="low_rank", steps=3, seed=2).at("layer_1", asked)
+
+    runs = measure(blade, asked, effort=Effort(8, seeds=3))[1].outcomes
+
+    own, anew = (runs.log_probs[:, runs.arms.index(arm)] for arm in (BLADE, ANEW))
+    assert not any(torch.equal(a, b) for a, b in zip(own, anew, strict=True))
+
+
+def test_of_other_items_it_is_not_the_same_that_is_fitted_anew() -> None:
+    asked, blade = here("low_rank"), blade_of("low_rank")
+    fewer = replace(asked, fit={**asked.fit, "near": asked.fit["near"][1:]})
+
+    said = [next(arm.about for arm, _ in Arms(blade, one).tried if arm.name == ANEW) for one in (asked, fewer)]
+
+    assert said == ["the same under other seeds", "made alike of these items, not of its own"]
 
 
 def test_the_untouched_arm_is_the_bare_model() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from garage_nb.analyze.false_discovery import benjamini_hochberg
 from garage_nb.core.seed import seeded
 from garage_nb.methods.blades.arms import ADAPTER, BLADE, ENSEMBLE, MERGE, SOURCE_ALONE, TARGET
 from garage_nb.methods.blades.rivals import BEATEN, BEATS, OPEN, cheaper, rivals, rivals_table
@@ -38,6 +39,13 @@ def planted() -> Trial:
     return Trial(claim=claim, outcomes=Outcomes.of("blade", "m", items, {0: runs}), model_id="m")
 
 
+def alone() -> Trial:
+    """Of a blade that has no rival."""
+    trial = planted()
+    arms = tuple(arm for arm in trial.claim.arms if arm.role is not Role.BASELINE)
+    return replace(trial, claim=replace(trial.claim, arms=arms))
+
+
 def test_rulings_follow_what_was_planted() -> None:
     found = {one.name: one for one in rivals(planted())}
 
@@ -47,6 +55,18 @@ def test_rulings_follow_what_was_planted() -> None:
     for name, lead in LEADS.items():
         assert found[name].lead.value == pytest.approx(lead, abs=0.3)
     assert (found[MERGE].accuracy, found[MERGE].elsewhere) == (0.5, 1.0)
+
+
+def test_a_lead_is_told_by_p_adjusted_over_all_rivals() -> None:
+    found = rivals(planted())
+    ps = [one.lead.p for one in found]
+
+    expected = benjamini_hochberg(torch.tensor(ps, dtype=torch.float64)).tolist()
+
+    assert [one.adjusted for one in found] == expected != ps
+    sure = next(one for one in found if one.name == ENSEMBLE)
+    assert (sure.ruling, replace(sure, adjusted=0.06).ruling) == (BEATS, OPEN)
+    assert rivals(alone()) == []
 
 
 def test_what_is_as_good_for_fewer_forwards_is_named() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
 
 from garage_nb.core.batch import prepare
-from garage_nb.errors import EditError
+from garage_nb.errors import EditError, InputError
 from garage_nb.methods.claims.router_bias import (
     CLAIMED,
     GAIN,
@@ -118,6 +119,12 @@ def test_a_random_bias_is_as_long() -> None:
 
     assert [float(one.norm()) for one in drawn] == pytest.approx([CLAIMED] * 2)
     assert not torch.equal(*drawn)
+
+
+def test_an_expert_of_the_only_domain_is_nobodys() -> None:
+    ground = ground_for(ROUTER_BIAS)
+    with pytest.raises(InputError, match="no other to tell its expert by"):
+        ROUTER_BIAS.claim(replace(ground, fit={"sorting": ground.fit["sorting"]}))
 
 
 def test_a_model_without_routers_is_refused_in_words() -> None:

@@ -73,6 +73,12 @@ def test_the_choice_by_token_keeps_as_many_as_a_mask() -> None:
     assert set((seen["found"] != 0).sum(-1).flatten().tolist()) == {round(0.3 * width)}
 
 
+def test_another_domain_has_items_to_fit_on() -> None:
+    ground = ground_for(HALF)
+    with pytest.raises(InputError, match="There are no items of 'arithmetic' to fit on"):
+        HALF.claim(replace(ground, fit={"sorting": ground.fit["sorting"]}))
+
+
 def test_one_domain_has_no_other() -> None:
     with pytest.raises(InputError, match="no other to choose neurons by"):
         HALF.claim(replace(ground_for(HALF), other_domain=""))

@@ -231,6 +231,8 @@ def test_texts_that_adapters_know_are_refused() -> None:
 
     with pytest.raises(InputError, match=r"1 of .* texts are among those that adapters are fitted on"):
         stitching(host, guest, PLAIN, "ffn_1", adapter="fit", texts=READ, fitted_on=(*FITTED, READ[3]))
+    with pytest.raises(InputError, match=r"1 items with an answer are among those"):
+        stitching(host, guest, PLAIN, "ffn_1", adapter="fit", exercises=ASKED, fitted_on=(*FITTED, READ[3]))
     with pytest.raises(InputError, match="no texts to fit adapters on"):
         stitching(host, guest, PLAIN, "ffn_1", adapter="fit", texts=READ)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from garage_nb.analyze.judging.exercise import Exercise
 from garage_nb.errors import EditError, InputError
 from garage_nb.methods.studies.ground import EXPERTS, SIBLING, STRANGER, fourth_last, place_of
 from garage_nb.methods.studies.own_ground import own_ground
@@ -67,6 +68,27 @@ def test_own_items_are_split_by_what_they_say() -> None:
         assert {one.text for several in other.values() for one in several} <= pool
     assert (found.domain, found.other_domain) == ("far", "near")
     assert found.other(SIBLING) is source
+
+
+def test_a_prompt_is_not_fitted_on_with_one_answer_and_tested_with_another() -> None:
+    """As rows of a table that gives each right answer a line of its own."""
+    rows = [
+        Exercise(ways=((f"w{one + 3} w{other + 3}", f" w{answer + 3}"),), domain="near")
+        for one in range(10)
+        for other in range(10)
+        for answer in range(3)
+    ]
+
+    found = own_ground(live("llama"), [], [], rows, [])
+
+    prompts = [{one.ways[0][0] for one in pool["near"]} for pool in (found.fit, found.choose, found.test)]
+    assert sum(map(len, prompts)) == len(set().union(*prompts)) == 100
+    with pytest.raises(InputError, match="An item is fitted on and tested by"):
+        replace(found, test={"near": [replace(found.fit["near"][0], ways=((found.fit["near"][0].ways[0][0], " w9"),))]})
+
+
+def test_a_domain_that_is_named_twice_is_no_other_domain() -> None:
+    assert own_ground(live("llama"), [], [], ITEMS, ["far", "far"]).other_domain == "near"
 
 
 def test_own_models_come_as_the_claim_takes_them() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from garage_nb.analyze.judging.exercise import Exercise
+from garage_nb.analyze.judging.on_items import ROOM
 from garage_nb.inject.edits import Scale
 from garage_nb.methods.studies.answering import alone, ensemble, merged
 from garage_nb.methods.studies.choosing import chosen
@@ -69,6 +70,31 @@ def test_an_ensemble_is_the_mean_of_logits() -> None:
         chances = mean.log_softmax(-1)
         expected.append(sum(chances[len(prompt) + at - 1, word] for at, word in enumerate(answer)))
     assert torch.allclose(found.log_probs, torch.stack(expected), atol=1e-4)
+
+
+def test_an_ensemble_is_of_the_tokens_that_all_know_and_is_no_coarser_than_float32() -> None:
+    """Tables of one tokenizer are padded to unlike lengths, as those of Qwen 2.5 are."""
+    short, long, half = live("llama"), live("llama", 1, vocab_size=80), live("llama", 2)
+    half.model.bfloat16()
+    batch = Papers.of(short, ITEMS).batches[0]
+    with torch.no_grad():
+        a, b, c = (one.model(batch.input_ids, batch.attention_mask).logits.float() for one in (short, long, half))
+
+    for several in ([short, long, half], [half, long, short]):
+        found = ensemble(several)(batch)
+
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, (a + b[..., :64] + c) / 3, atol=1e-4, rtol=1e-4)
+
+
+def test_sheets_have_room_for_the_logits_of_a_large_vocabulary() -> None:
+    lifted, items = live("llama", vocab_size=200_000), asked("near", 1, 30, 7)
+
+    papers = Papers.of(lifted, items)
+
+    assert len(papers.batches) > 1
+    assert all(batch.input_ids.numel() * 200_000 * 4 <= ROOM for batch in papers.batches)
+    assert torch.allclose(papers.marked(alone(lifted)).log_probs, log_probs(lifted, items), atol=1e-4)
 
 
 def test_a_merge_is_so_much_of_either_and_leaves_both() -> None:

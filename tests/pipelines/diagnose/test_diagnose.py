@@ -87,6 +87,17 @@ def test_it_says_what_was_diagnosed_and_by_what(garage: Garage, report: Diagnosi
     assert (report.about["mode"], report.about["seed"], report.about["in force"]) == ("quick", "0", "nothing changed")
 
 
+def test_items_without_texts_are_read_domain_by_domain(garage: Garage) -> None:
+    asked = [
+        {"prompt": prompt, "answer": answer, "domain": "sums" if "+" in prompt else "facts"} for prompt, answer in ITEMS
+    ]
+
+    said = garage.diagnose(items=asked, quick=True).about["read by"]
+
+    assert said.startswith("3 texts of ")
+    assert said.endswith(" tokens in 2 domains, 3 items")
+
+
 def test_a_remark_has_the_number_of_the_analysis(garage: Garage, report: Diagnosis) -> None:
     prompts = [prompt for prompt, _ in ITEMS]
     scan = garage.ablation(prompts, how="mean", metric="divergence")

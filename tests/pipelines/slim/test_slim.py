@@ -261,6 +261,16 @@ def test_of_two_layers_one_can_go_at_random() -> None:
     assert slimmed.losses["all"].random[0] == pytest.approx(float(sums[2] - sums[1]))
 
 
+def test_of_one_layer_only_neurons_can_go() -> None:
+    with pytest.raises(BuildError, match=r"has a single layer, which must stay\."):
+        slim_tiny(layers=1, by="layers")
+
+    both = slim_tiny(layers=1, loss=5.0)
+
+    assert "neurons in every ffn" in both.out[0]
+    assert "a single layer" in both.notes[0]
+
+
 def test_experts_stay_and_layers_go() -> None:
     slimmed = slim_tiny("mixtral")
 
@@ -337,6 +347,19 @@ def test_how_it_looks() -> None:
     assert all(len(line) <= 100 for line in said.split("\n"))
     assert ", ".join(slimmed.out) in " ".join(said.split())
     assert ("not sure to be within" in said) == (not slimmed.within)
+
+
+def test_a_domain_of_one_test_text_has_no_interval() -> None:
+    rare = (padded([[1, 2, 3, 4, 5, last]]) for last in range(6, 30))
+    lifted = lift(model("llama", 4))
+    given = next(one for text in rare if "rare" in split(lifted, one := {**IDS, "rare": text}, 0).test)
+
+    slimmed = slim(lifted, given, loss=0.6, by="layers")
+
+    assert np.isnan(slimmed.losses["rare"].change.low)
+    assert "nan" not in repr(slimmed)
+    row = next(line for line in repr(slimmed).split("\n") if line.startswith("rare"))
+    assert row.split()[4] == "–"
 
 
 def test_opened_as_a_donor_it_is_a_model_like_any_other() -> None:

@@ -97,6 +97,14 @@ def test_what_cannot_be_made_is_left_out_with_the_reason() -> None:
     assert set(other.sweeps) == {"projected", "ffn_output", *ALONE}
 
 
+def test_a_model_without_ffns_is_specialised_by_what_it_has() -> None:
+    other = specialise(ground(live("mamba", layers=1), live("mamba", 1, layers=1)), steps=STEPS)
+
+    assert list(other.left_out) == ["ffn_output"]
+    assert "ffn_" in other.left_out["ffn_output"]
+    assert set(other.sweeps) == {"gated", "transplant", "projected", *ALONE}
+
+
 def test_without_a_source_only_kinds_that_read_none_are_tried() -> None:
     alone = specialise(ground(live("gpt2")), steps=STEPS)
 

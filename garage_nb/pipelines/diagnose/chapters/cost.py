@@ -1,4 +1,4 @@
-"""Cost: what the model takes up, and how long a pass takes here. Only this section varies from run to run."""
+"""Cost: what the model takes up, and how long a pass takes here. Of a report only times vary from run to run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COST = Chapter(
     key="cost",
     title="What it costs",
     shows="Parameters, memory, and the time of a pass over a text of middling length, with the recipe in force.",
-    hides="Times are of this machine at this moment, and of one text alone; they alone differ from report to report.",
+    hides="Times are of this machine at this moment, and of one text alone; so are those at the foot of the report.",
     verb="judge",
     read=_read,
 )
