@@ -210,8 +210,13 @@ def _routed(text: str) -> dict[str, Shown]:
 def _pathways() -> tuple[FoundPathways, TradeoffCurves, Slicing]:
     lifted = lift("showroom")
     kept = [(f"The capital of {country} is", city) for country, city in (("France", "Paris"), ("Spain", "Madrid"))]
-    asked = [(f"{before}{prompt}", answer) for prompt, answer in kept for before in ("", "So. ")]
-    items = [{"prompt": prompt, "answer": answer, "domain": domain} for prompt, answer in asked for domain in "ab"]
+    before = {"a": ("", "So. "), "b": ("Now. ", "Yes. ")}
+    items = [
+        {"prompt": f"{start}{prompt}", "answer": answer, "domain": domain}
+        for domain, starts in before.items()
+        for start in starts
+        for prompt, answer in kept
+    ]
     curves = tradeoff(lifted, items, Recipe(), "ffn_0", keep=[0.5])
     masks = Recipe(tuple(Mask(f"ffn_{layer}", keep="0:4") for layer in range(lifted.spec.num_layers)))
     return pathways(lifted, items, Recipe(), "ffn_0", sampled=2), curves, slicing(lifted, masks, "small")
