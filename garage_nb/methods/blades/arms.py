@@ -15,8 +15,8 @@ from ...inject.blades.kinds.low_rank import fit_low_rank
 from ...inject.edit import Edit
 from ...registry.lift import Lifted
 from ..claim import Arm, Role
-from ..studies.answering import alone, ensemble, merged
-from ..studies.choosing import chosen
+from ..studies.answering import alone, ensemble
+from ..studies.best_merge import best_merge
 from ..studies.course import Run
 from ..studies.ground import Ground
 from ..studies.papers import Answering, Papers
@@ -24,7 +24,6 @@ from ..studies.placebos import Change, scrambled, silenced, twin
 from .dealing import dealt
 from .making import PLAIN, SOURCE, Making, answering, source_of
 
-SHARES = (0.25, 0.5, 0.75)  # of the source, in a weight merge
 TARGET, SELF, BLADE, ANEW = "target", "self-blade", "the blade", "fitted anew"
 SOURCE_ALONE, ENSEMBLE, MERGE, ADAPTER = "source", "logit ensemble", "weight merge", "adapter of its size"
 SHUFFLED, OF_SHUFFLED, SOURCE_FREE = "source shuffled", "fitted on shuffled source", "without source"
@@ -71,9 +70,9 @@ class Arms:
         if source is not None:
             yield _fixed(SOURCE_ALONE, "the other model by itself", lambda: alone(source))
             yield _fixed(ENSEMBLE, "the mean of both models' logits", lambda: ensemble([target, source]))
-            if not self.left_out:
-                about = "a linear merge, its share chosen on validation"
-                yield _fixed(MERGE, about, lambda: alone(self._merge))
+            merge = self._merge
+            if isinstance(merge, Lifted):
+                yield _fixed(MERGE, "a linear merge, its share chosen on validation", lambda: alone(merge))
         if self.blade.kind not in ("low_rank", "sae_feature"):
             about = f"a low-rank adapter of rank {self._rank}, trained on the same items"
             yield _drawn(ADAPTER, Role.BASELINE, about, self._adapter)
@@ -136,23 +135,15 @@ class Arms:
     @property
     def left_out(self) -> str:
         """Why there is no merge, where a second model is there; else empty."""
-        return self._merges if self.source is not None and isinstance(self._merges, str) else ""
+        return self._merge if self.source is not None and isinstance(self._merge, str) else ""
 
     @cached_property
-    def _merges(self) -> Sequence[tuple[Lifted, Answering]] | str:
-        """Why there are none, for models that cannot be merged."""
-        source = source_of(self.ground)
+    def _merge(self) -> Lifted | str:
+        """Why there is none, for models that cannot be merged."""
         try:
-            several = [merged(self.ground.target, source, share) for share in SHARES]
+            return best_merge(self.ground, source_of(self.ground))
         except BuildError as error:
             return error.what
-        return [(one, alone(one)) for one in several]
-
-    @cached_property
-    def _merge(self) -> Lifted:
-        several = self._merges
-        assert not isinstance(several, str)
-        return chosen(several, self.ground.target, self._choose)
 
     @property
     def _choose(self) -> Sequence[Exercise]:

@@ -6,10 +6,8 @@ five on validation, so what is chosen favours the other side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TypeVar
 
 from ...inject.blades.blade import Blade
 from ...inject.blades.edit import BladeEdit, in_force
@@ -22,19 +20,19 @@ from ..claim import Arm, Effort, Role
 from ..measure import LOG_PROB
 from ..proposal import Design, Proposal
 from ..rules.beats import Beats
-from ..studies.answering import alone, ensemble, merged
+from ..studies.answering import alone, ensemble
+from ..studies.best_merge import best_merge
 from ..studies.choosing import chosen
 from ..studies.course import Course, Run
 from ..studies.ground import SIBLING, Ground, place_of
 from ..studies.papers import Answering
 from ..studies.placebos import Change, change_on, scrambled, silenced, twin
 
-DOSES, SHARES, RATE = (0.1, 0.25, 0.5, 0.75, 1.0), (0.25, 0.5, 0.75), 0.05
+DOSES, RATE = (0.1, 0.25, 0.5, 0.75, 1.0), 0.05
 GATED, BY_DIMENSION, IDENTITY, TARGET = "gated", "vector gate", "best identity", "target"
 SHUFFLED, OF_SHUFFLED, SOURCE_FREE = "shuffled source", "fitted shuffled", "source-free gate"
 SELF, SOURCE, ENSEMBLE, MERGE = "self-blade", "source", "logit ensemble", "weight merge"
 ADAPTER, DIRECTION, NOISE = "equal adapter", "random direction", "noise"
-T = TypeVar("T")
 
 ARMS = (
     Arm(TARGET, Role.NO_OP, "as it is"),
@@ -86,12 +84,8 @@ class _Fits:
     @cached_property
     def identity(self) -> Blade:
         several = [transplant(IDENTITY, self.target, self.place, self.source, alpha=dose) for dose in DOSES]
-        return self._best((one, self.with_blade(one, self.source)) for one in several)
-
-    @cached_property
-    def merge(self) -> Lifted:
-        several = [merged(self.target, self.source, share) for share in SHARES]
-        return self._best((one, alone(one)) for one in several)
+        asked = [(one, self.with_blade(one, self.source)) for one in several]
+        return chosen(asked, self.target, self.ground.choose[self.ground.domain])
 
     def gate(self, source: Lifted, seed: int, gate: str = "input") -> Blade:
         lessons, how = self.ground.lessons(), Training(steps=self.steps, rate=RATE, seed=seed)
@@ -109,9 +103,6 @@ class _Fits:
     def with_blade(self, blade: Blade, source: Lifted | None = None) -> Answering:
         """Whatever source it was made from."""
         return alone(self.target, BladeEdit(blade.place, blade, blade.alpha, source))
-
-    def _best(self, several: Iterable[tuple[T, Answering]]) -> T:
-        return chosen(several, self.target, self.ground.choose[self.ground.domain])
 
 
 def _study(ground: Ground, effort: Effort) -> Course:
@@ -131,7 +122,7 @@ def _study(ground: Ground, effort: Effort) -> Course:
             Run(IDENTITY, lambda seed: fits.with_blade(fits.identity, source)),
             Run(SOURCE, lambda seed: alone(source)),
             Run(ENSEMBLE, lambda seed: ensemble([target, source])),
-            Run(MERGE, lambda seed: alone(fits.merge)),
+            Run(MERGE, lambda seed: alone(best_merge(ground, source))),
             Run(ADAPTER, lambda seed: fits.with_blade(fits.adapter(seed)), is_drawn=True),
             Run(SHUFFLED, lambda seed: fits.with_blade(gate(seed), shuffled(seed)), is_drawn=True),
             Run(OF_SHUFFLED, lambda seed: _on(fits, shuffled(seed), seed), is_drawn=True),

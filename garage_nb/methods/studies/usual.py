@@ -8,14 +8,13 @@ from functools import cache
 from ...inject.edit import Edit
 from ...registry.lift import Lifted
 from ..claim import Arm, Role
-from .answering import alone, ensemble, merged
-from .choosing import chosen
+from .answering import alone, ensemble
+from .best_merge import best_merge
 from .course import Run
 from .ground import Ground
 from .papers import Answering
 from .placebos import change_on, scrambled, silenced, twin
 
-SHARES = (0.25, 0.5, 0.75)  # of a merge, to choose from
 TARGET, SELF, SOURCE, ENSEMBLE, MERGE = "target", "self-blade", "source", "logit ensemble", "weight merge"
 SHUFFLED, SOURCE_FREE, DIRECTION, NOISE = "source shuffled", "source of zeros", "random direction", "noise"
 Edits = Callable[[Callable[[Lifted], Lifted]], Sequence[Edit]]
@@ -38,13 +37,12 @@ def usual(ground: Ground, sources: Sequence[Lifted], edits: Edits) -> list[Run]:
     """The runs of USUAL. The first source is the one that runs alone and is merged; the ensemble is of all."""
     target, source = ground.target, sources[0]
     changes = cache(lambda: [change_on(ground, edit) for edit in edits(lambda one: one)])
-    merge = cache(lambda: _merge(ground, source))
     return [
         Run(TARGET, lambda seed: alone(target)),
         Run(SELF, lambda seed: _under(target, edits, lambda one: twin(target))),
         Run(SOURCE, lambda seed: alone(source)),
         Run(ENSEMBLE, lambda seed: ensemble([target, *sources])),
-        Run(MERGE, lambda seed: alone(merge())),
+        Run(MERGE, lambda seed: alone(best_merge(ground, source))),
         Run(SHUFFLED, lambda seed: _under(target, edits, lambda one: scrambled(one, seed)), is_drawn=True),
         Run(SOURCE_FREE, lambda seed: _under(target, edits, silenced)),
         Run(DIRECTION, lambda seed: alone(target, *(one.direction(seed) for one in changes())), is_drawn=True),
@@ -54,8 +52,3 @@ def usual(ground: Ground, sources: Sequence[Lifted], edits: Edits) -> list[Run]:
 
 def _under(target: Lifted, edits: Edits, made: Callable[[Lifted], Lifted]) -> Answering:
     return alone(target, *edits(made))
-
-
-def _merge(ground: Ground, source: Lifted) -> Lifted:
-    several = (merged(ground.target, source, share) for share in SHARES)
-    return chosen(((one, alone(one)) for one in several), ground.target, ground.choose[ground.domain])
