@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
-from ...analyze.judging.exercise import Exercise
 from ...errors import BuildError
 from ...inject.blades.blade import Blade
 from ...inject.blades.edit import BladeEdit
@@ -19,8 +18,8 @@ from ..studies.answering import alone, ensemble
 from ..studies.best_merge import best_merge
 from ..studies.course import Run
 from ..studies.ground import Ground
-from ..studies.papers import Answering, Papers
-from ..studies.placebos import Change, scrambled, silenced, twin
+from ..studies.papers import Answering
+from ..studies.placebos import Change, change_on, scrambled, silenced, twin
 from .dealing import dealt
 from .making import PLAIN, SOURCE, Making, answering, source_of
 
@@ -92,7 +91,7 @@ class Arms:
     def _of_no_source(self) -> Iterator[Tried]:
         source, making = source_of(self.ground), self._making
         assert making is not None
-        shuffled, silent = cache(lambda seed: scrambled(source, seed)), cache(lambda: silenced(source))
+        shuffled, silent = lru_cache(1)(lambda seed: scrambled(source, seed)), cache(lambda: silenced(source))
         about = "the blade, and a source that takes every token for another one"
         yield _drawn(SHUFFLED, Role.CONTROL, about, lambda seed: self._on(self.blade, shuffled(seed)))
         if making.kind != "transplant":
@@ -129,8 +128,7 @@ class Arms:
     @cached_property
     def _change(self) -> Change:
         """What the blade does to items to choose by."""
-        edit = BladeEdit(self.blade.place, self.blade, self.blade.alpha, self._read)
-        return Change.of(edit, self.ground.target, Papers.of(self.ground.target, self._choose))
+        return change_on(self.ground, BladeEdit(self.blade.place, self.blade, self.blade.alpha, self._read))
 
     @property
     def left_out(self) -> str:
@@ -144,10 +142,6 @@ class Arms:
             return best_merge(self.ground, source_of(self.ground))
         except BuildError as error:
             return error.what
-
-    @property
-    def _choose(self) -> Sequence[Exercise]:
-        return self.ground.choose[self.ground.domain]
 
     @property
     def _read(self) -> Lifted | None:

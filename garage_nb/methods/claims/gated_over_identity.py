@@ -7,7 +7,7 @@ five on validation, so what is chosen favours the other side.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 from ...inject.blades.blade import Blade
 from ...inject.blades.edit import BladeEdit, in_force
@@ -109,7 +109,7 @@ def _study(ground: Ground, effort: Effort) -> Course:
     fits = _Fits(ground, effort.steps)
     target, source = fits.target, fits.source
     gate = cache(lambda seed: fits.gate(source, seed))
-    shuffled = cache(lambda seed: scrambled(source, seed))
+    shuffled = lru_cache(1)(lambda seed: scrambled(source, seed))  # a whole model
     change = cache(lambda seed: fits.change(gate(seed)))
     silent = silenced(source)
     return Course(
