@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..analyze.judging.exercise import Exercise
-from ..methods.studies.ground import EXPERTS, OTHER_CLASS, OTHER_SIBLING, SIBLING, STRANGER, Ground
+from ..methods.studies.ground import COPY, EXPERTS, OTHER_CLASS, OTHER_SIBLING, SIBLING, STRANGER, Ground
 from ..registry.lift import lift
 from ..showroom.domains import DOMAINS
 from .showroom_pools import different
@@ -14,6 +14,7 @@ DOMAIN, OTHER_DOMAIN = "sorting", "arithmetic"
 MODELS = {
     SIBLING: "showroom-llama-sorting",
     OTHER_SIBLING: "showroom-llama-arithmetic",
+    COPY: "showroom-llama-sorting",
     STRANGER: "showroom-llama-seed1",
     OTHER_CLASS: "showroom-gpt2",
     EXPERTS: "showroom-moe",
@@ -24,9 +25,9 @@ FITTED, CHOSEN, TESTED = 200, 60, 400  # items of a domain
 def showroom_ground(needs: Sequence[str]) -> Ground:
     """Sorting and sums of the harder level, which siblings were trained further on; of all else the standard items.
 
-    Without a sibling it is asked of sums: the target itself sorts too few of the harder lists to lose any.
+    A claim that needs no sibling is asked of sums: the target itself sorts too few of the harder lists to lose any.
     """
-    own, other = (DOMAIN, OTHER_DOMAIN) if set(needs) - {EXPERTS} else (OTHER_DOMAIN, DOMAIN)
+    own, other = (DOMAIN, OTHER_DOMAIN) if SIBLING in needs else (OTHER_DOMAIN, DOMAIN)
     trained = {domain: _different(domain, "train", FITTED + CHOSEN) for domain in DOMAINS}
     return Ground(
         target=lift("showroom-llama"),

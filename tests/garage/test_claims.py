@@ -12,7 +12,7 @@ from garage_nb.errors import GarageError, InputError
 from garage_nb.garage import Garage
 from garage_nb.garage.showroom_ground import MODELS, showroom_ground
 from garage_nb.methods.claims.table import PROPOSALS
-from garage_nb.methods.studies.ground import SIBLING, STRANGER
+from garage_nb.methods.studies.ground import COPY, SIBLING, STRANGER
 from garage_nb.methods.trial import Trial
 from garage_nb.showroom import corpus
 
@@ -80,6 +80,19 @@ def test_what_cannot_be_tried_is_refused() -> None:
             garage.claim("interior-peak", **mine)
     with pytest.raises(GarageError):
         Garage().claim("interior-peak", source=SOURCE, items=ITEMS)
+    with pytest.raises(InputError, match=f"None of {len(PROPOSALS)} claims .*; layer-n-minus-4: No item is of 'poems'"):
+        garage.claim("all", items=ITEMS, domains="poems")
+
+
+def test_edits_in_force_are_not_left_out_without_a_word() -> None:
+    garage = Garage("showroom-llama")
+    garage.scale("layer_1", 0.5)
+
+    for name in ("interior-peak", "all"):
+        with pytest.raises(InputError, match=r"Edits are in force, .*scale layer_1.*\nTake them back: reset"):
+            garage.claim(name, source=SOURCE, items=ITEMS)
+
+    assert [edit.at for edit in garage.edits] == ["layer_1"]
 
 
 @pytest.mark.slow
@@ -88,6 +101,7 @@ def test_the_showroom_is_the_ground_where_nothing_is_given() -> None:
 
     assert [one.spec.model_id for one in found.others.values()] == [SOURCE, "showroom-llama-seed1"]
     assert (found.domain, found.other_domain) == ("sorting", "arithmetic")
+    assert showroom_ground([COPY, STRANGER]).domain == "arithmetic"
     assert len(found.test["sorting"]) == 400
     assert len({one.text for one in found.fit["sorting"]}) == len(found.fit["sorting"]) == 200
     trial = Garage().claim("same-domain-synergy")

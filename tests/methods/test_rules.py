@@ -55,6 +55,14 @@ def test_a_place_is_not_tested_by_the_items_that_chose_it() -> None:
     assert all(hurdle.effect.n == 20 for hurdle in rule.hurdles(worlds[0], range(40), 0))
 
 
+def test_where_the_witness_is_not_seen_nothing_is_said() -> None:
+    """What is planted is not told to be there, and what is clearly not there is not told to be missing."""
+    case = CASES["beats with a witness"]
+    for world in (case.planted, case.clear):
+        blind = replace(world, effects={**world.effects, "known": 0.0})
+        assert rulings(case.rule, blind, 10)[UNDECIDED] >= 9
+
+
 def test_every_rule_says_what_it_does() -> None:
     for case in CASES.values():
         assert set(case.rule.arms) <= set(case.planted.effects)

@@ -40,6 +40,7 @@ def flat(arms: tuple[str, ...], **effects: float) -> dict[str, float]:
 
 
 PAIR = ("gated", "shuffled", "free")
+FOUR = (*PAIR, "known")
 SIX = ("none", "a", "b", "both", "aa", "bb")
 CASES = {
     "beats": Case(
@@ -47,6 +48,12 @@ CASES = {
         World(effects=flat(PAIR, gated=2.0)),
         World(effects=flat(PAIR, free=-2.0), luck=0.4),  # one is beaten, the other is not
         World(effects=flat(PAIR), items=1000, luck=0.0),
+    ),
+    "beats with a witness": Case(
+        Beats(treatment="gated", controls=("shuffled",), margin=0.08, witness=("known", "free")),
+        World(effects=flat(FOUR, gated=2.0, known=2.0)),
+        World(effects=flat(FOUR, known=2.0), luck=0.4),  # the witness differs, and nothing else
+        World(effects=flat(FOUR, known=2.0), items=1000, luck=0.0),
     ),
     "interior maximum": Case(
         InteriorMaximum(along=DEPTH, margin=0.08),

@@ -9,18 +9,23 @@ from ...errors import InputError
 from ..contrast import difference
 from ..measure import ACCURACY, Measure
 from ..outcomes import Outcomes
-from .hurdle import Hurdle, rising
+from .hurdle import Hurdle, Witness, rising
 from .rule import Rule, measured
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beats(Rule):
-    """By `margin` or more to matter. Every one must be beaten, so p is the largest (Berger 1982) and needs no more."""
+    """By `margin` or more to matter. Every one must be beaten, so p is the largest (Berger 1982) and needs no more.
+
+    A `witness` is a pair of arms that are known to differ: where the second is not beaten by the first, nothing can be
+    told by these items, and the rest is not asked.
+    """
 
     treatment: str
     controls: tuple[str, ...]
     margin: float
     measure: Measure = ACCURACY
+    witness: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         if not self.controls:
@@ -28,12 +33,19 @@ class Beats(Rule):
 
     @property
     def arms(self) -> tuple[str, ...]:
-        return (self.treatment, *self.controls)
+        return (self.treatment, *self.controls, *(self.witness or ()))
 
     @property
     def said(self) -> str:
-        return f"{self.measure.defined}: {self.treatment} less each of {', '.join(self.controls)}"
+        known = f", where {self.witness[0]} is above {self.witness[1]}" if self.witness else ""
+        return f"{self.measure.defined}: {self.treatment} less each of {', '.join(self.controls)}{known}"
 
     def hurdles(self, outcomes: Outcomes, places: Sequence[int], seed: int) -> tuple[Hurdle, ...]:
-        pairs = [(self.measure, difference(self.treatment, control)) for control in self.controls]
-        return rising(measured(outcomes, pairs, places, seed), self.margin)
+        pairs = [difference(self.treatment, control) for control in self.controls]
+        known = [difference(*self.witness)] if self.witness else []
+        asked = [(self.measure, pair) for pair in (*pairs, *known)]
+        found = measured(outcomes, asked, places, seed)
+        witnesses = [Witness(one, self.margin) for one in found[len(pairs) :]]
+        if unseen := [one for one in witnesses if not one.passed]:
+            return tuple(unseen)
+        return (*rising(found[: len(pairs)], self.margin), *witnesses)

@@ -87,6 +87,18 @@ class Rises(Hurdle):
         return f"above 0, and by {self.margin:g} or more to matter"
 
 
+class Witness(Rises):
+    """A positive control: that it is not seen speaks against the items, not against the claim."""
+
+    @property
+    def failed(self) -> bool:
+        return False
+
+    @property
+    def wanted(self) -> str:
+        return f"{super().wanted}, or nothing can be told here"
+
+
 def rising(effects: Sequence[Effect], margin: float) -> tuple[Rises, ...]:
     return tuple(Rises(one, margin) for one in effects)
 

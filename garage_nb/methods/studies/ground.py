@@ -13,12 +13,14 @@ from ...registry.lift import Lifted
 
 SIBLING = "sibling"  # a copy of the target that was trained further on the domain, and knows more of it
 OTHER_SIBLING = "other sibling"  # a copy that was trained further on another domain
+COPY = "copy"  # of the target, trained further on whatever
 STRANGER = "stranger"  # trained alike from another random start
 OTHER_CLASS = "other class"  # of another architecture, and as wide as the target
 EXPERTS = "experts"  # a model whose routers send tokens to experts
 MADE_OF = {
     SIBLING: "a copy of the target that was trained further on the domain",
     OTHER_SIBLING: "a copy of the target that was trained further on another domain",
+    COPY: "a copy of the target that was trained further",
     STRANGER: "a model of the same class, trained from another random start",
     OTHER_CLASS: "a model of another architecture whose hidden states are as wide",
     EXPERTS: "a model whose routers send tokens to experts",
