@@ -6,7 +6,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 INSTALL := $(BIN)/python $(PIP) --constraint constraints.txt
 PEERS := build/peers/.venv
 OLDEST := build/oldest/.venv
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST_OLDEST := OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2 --dist loadfile tests/magics
 
 .PHONY: demo lab test test-all bench bench-peers results wheel clean
 
@@ -24,11 +25,11 @@ test: $(VENV)/.test $(OLDEST)/.made
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST) -m "not slow"
-	$(OLDEST)/bin/python -m pytest -m "not slow" tests/magics
+	$(PYTEST_OLDEST) -m "not slow"
 
 test-all: $(VENV)/.test $(OLDEST)/.made
 	$(PYTEST)
-	$(OLDEST)/bin/python -m pytest tests/magics
+	$(PYTEST_OLDEST)
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench

@@ -36,6 +36,11 @@ def shorten(text: str, most: int) -> str:
     return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
 
 
+def count(number: int, noun: str) -> str:
+    """`1 edit`, `3,559 tokens`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def _is_unseen(sign: str) -> bool:
     return category(sign) in _UNSEEN and sign not in _JOINERS + _LAID_OUT
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..core.parts import UNITS, Part, parse
+from ..plain import count
 from ..registry.part_spec import PartSpec
 from ..registry.specs import ModelSpec
-from .words import count
 
 SINGLE = ("head", "expert")
 POINTS = {

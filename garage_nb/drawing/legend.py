@@ -13,6 +13,10 @@ def legend(shade: Shade) -> str:
     """Steps, not a gradient: each is a colour that a part can have."""
     if not shade:
         return ""
+    return f'<div style="padding-top:4px">{line(shade.told)}{_bar(shade) if shade.finite else ""}</div>'
+
+
+def _bar(shade: Shade) -> str:
     width = WIDTH / len(shade.scale.stops)
     steps = "".join(
         f'<rect x="{i * width:.2f}" width="{width:.2f}" height="{HEIGHT}" fill="{stop}"/>'
@@ -20,4 +24,4 @@ def legend(shade: Shade) -> str:
     )
     bar = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" aria-hidden="true">{steps}</svg>'
     low, high = shade.ends
-    return f'<div style="padding-top:4px">{line(shade.told)} <span style="{ENDS}">{low} {bar} {high}</span></div>'
+    return f' <span style="{ENDS}">{low} {bar} {high}</span>'

@@ -48,11 +48,17 @@ class Shade:
     def tints(self) -> dict[str, Tint]:
         return {name: self._tint(value) for name, value in self.numbers.items()}
 
+    @cached_property
+    def finite(self) -> list[float]:
+        """What has a colour."""
+        return [value for value in self.numbers.values() if math.isfinite(value)]
+
     @property
     def told(self) -> str:
         """The definition; with the least and the largest, in figures, where the scale does not end there."""
-        finite = [value for value in self.numbers.values() if math.isfinite(value)]
-        reach = number(min(finite)), number(max(finite))
+        if not self.finite:
+            return f"{self.label}: nowhere a finite number"
+        reach = number(min(self.finite)), number(max(self.finite))
         return self.label if reach == self.ends else f"{self.label}: {' to '.join(reach)}"
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.parts import ENCODER, parse
+from ..plain import count
 from ..registry.part_spec import PartSpec, PartType
 from ..registry.specs import ModelSpec
 
@@ -47,10 +48,6 @@ def _ffn(part: PartSpec) -> str:
 def _norm(part: PartSpec) -> str:
     where = "outside the blocks" if part.layer_idx is None else f"in block {part.layer_idx}"
     return f"norm {where}, {part.output_dim} wide"
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 WORDS: dict[PartType, Callable[[PartSpec], str]] = {

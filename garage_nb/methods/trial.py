@@ -13,7 +13,7 @@ from ..analyze.false_discovery import benjamini_hochberg
 from ..view.figure import Plot
 from ..view.frames import framed
 from ..view.shown import Drawn, Picture
-from .claim import Claim, Role
+from .claim import Arm, Claim, Role
 from .contrast import difference
 from .measure import ACCURACY, Measure
 from .outcomes import Outcomes
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HURDLE, OVER, RETAINED = "hurdle", "over the no-op", "retained"
 Row = tuple[tuple[str, ...], tuple[object, ...]]
-COLUMNS = ("role", "measure", "value", "low", "high", "p", "p_bh", "smallest", "n", "seeds", "ruling")
+COLUMNS = ("role", "measure", "value", "low", "high", "p", "p_bh", "smallest", "n", "seeds", "ruling", "about")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -79,7 +79,9 @@ class Trial(Drawn):
         return float(self.outcomes.of_measure(measure)[:, self.outcomes.arms.index(arm), places].mean())
 
     def frame(self) -> pd.DataFrame:
-        """One row a hurdle, an arm, and an arm and domain to be retained; `.outcomes.frame()` has all runs."""
+        """One row a hurdle, an arm, and an arm and domain to be retained; `about` says what an arm is, and
+        `.outcomes.frame()` has all runs.
+        """
         rows = [*self._hurdle_rows(), *self._over_rows(), *self._retained_rows()]
         return framed(("what", "name", "domain"), [key for key, _ in rows], COLUMNS, [row for _, row in rows])
 
@@ -106,20 +108,27 @@ class Trial(Drawn):
     def _hurdle_rows(self) -> Iterator[Row]:
         adjusted = _adjusted(one.p for one in self.hurdles)
         for one, p in zip(self.hurdles, adjusted, strict=True):
-            yield (HURDLE, one.effect.said, ""), _row("", "", one.effect, p, one.ruling)
+            yield (HURDLE, one.effect.said, ""), _row("", "", one.effect, p, ruling=one.ruling)
 
     def _over_rows(self) -> Iterator[Row]:
         adjusted, measure = _adjusted(one.p for one in self.over.values()), self.claim.rule.measure.name
         for (arm, one), p in zip(self.over.items(), adjusted, strict=True):
-            yield (OVER, arm, ""), _row(self.role(arm).value, measure, one, p, "")
+            yield (OVER, arm, ""), _row(self.role(arm).value, measure, one, p, about=self.about(arm))
 
     def _retained_rows(self) -> Iterator[Row]:
         adjusted = _adjusted(one.p for one in self.retained.values())
         for ((arm, domain), one), p in zip(self.retained.items(), adjusted, strict=True):
-            yield (RETAINED, arm, domain), _row(self.role(arm).value, ACCURACY.name, one, p, "")
+            yield (RETAINED, arm, domain), _row(self.role(arm).value, ACCURACY.name, one, p, about=self.about(arm))
 
     def role(self, name: str) -> Role:
-        return next(arm.role for arm in self.claim.arms if arm.name == name)
+        return self._arm(name).role
+
+    def about(self, name: str) -> str:
+        """What an arm is, in words."""
+        return self._arm(name).about
+
+    def _arm(self, name: str) -> Arm:
+        return next(arm for arm in self.claim.arms if arm.name == name)
 
 
 def as_family(trials: Sequence[Trial]) -> list[Trial]:
@@ -133,5 +142,8 @@ def _adjusted(ps: Iterable[float]) -> list[float]:
     return found
 
 
-def _row(role: str, measure: str, one: Effect, adjusted: float, ruling: str) -> tuple[object, ...]:
-    return role, measure, one.value, one.low, one.high, one.p, adjusted, one.smallest, one.n, one.seeds, ruling
+def _row(
+    role: str, measure: str, one: Effect, adjusted: float, *, ruling: str = "", about: str = ""
+) -> tuple[object, ...]:
+    numbers = (one.value, one.low, one.high, one.p, adjusted, one.smallest, one.n, one.seeds)
+    return role, measure, *numbers, ruling, about

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..view.bands import bands
@@ -25,7 +26,7 @@ PLACEBOS = "where placebos lie"
 
 
 def picture(trial: Trial) -> Stacked:
-    return Stacked([_card(trial), _hurdles(trial), _arms(trial)])
+    return Stacked([_card(trial), _hurdles(trial), _arms(trial), *_told(trial)])
 
 
 def drawn(trial: Trial, ax: Axes | None) -> tuple[Axes, str]:
@@ -86,6 +87,13 @@ def _arms(trial: Trial) -> Table:
     of = ", ".join(claim.target or trial.outcomes.domains)
     retained = f" · others: accuracy on {', '.join(trial.apart)}" if trial.apart else ""
     return Table(arms, columns, caption=f"on {of}, by {measure.defined}{retained}{more}")
+
+
+def _told(trial: Trial) -> Iterator[Table]:
+    """What each of these arms is; no table where nobody said."""
+    told = {arm.name: arm.about for arm in trial.claim.arms[:SHOWN] if arm.about}
+    if told:
+        yield Table([*told], [Column("what is run", [*told.values()])])
 
 
 def _ranged(effects: list[Effect] | list[Effect | None], head: str = "effect") -> list[Column]:

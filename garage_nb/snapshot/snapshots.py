@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.room import sized
 from ..core.stats import NAMES, Statistics
 from ..errors import nearest
+from ..plain import count
 from ..view.bars import Column, Table, number
 from ..view.cards import Card
 from ..view.figure import Plot
@@ -111,6 +112,6 @@ class Snapshots(Mapping[str, Snapshot], Drawn):
         shown = ("mean", "std", "norm", "sparsity", "entropy", "kurtosis", "effective_dimension")
         bars = ("norm", "sparsity")
         columns = [Column(head(name, self.tau), self.values_of(name), bar=name in bars) for name in shown]
-        count = "1 token" if self.tokens == 1 else f"{self.tokens} tokens"
-        caption = f"{count}, hidden states kept: about {sized(self.kept)}" if self.kept else count
+        read = count(self.tokens, "token")
+        caption = f"{read}, hidden states kept: about {sized(self.kept)}" if self.kept else read
         return Table(list(self), columns, title=self.model_id, caption=caption, changed=self.changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .lettering import lettered, name_rows
+from .lettering import lettered, longest, name_rows
 from .palette import PLOT_GRID, PLOT_INK
 from .plots import STROKE, axes, legend, say
 from .strokes import NAMED, marked
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .dots import Ranged
+
+ROOM = 5.2  # inches beside the names
+NAME = 40  # letters of one: a still picture has no hover to show it whole
 
 
 def bands(
@@ -28,7 +31,7 @@ def bands(
     `band` is what it is called, and from where to where it goes. No whisker for NaN.
     """
     names = [name for group in groups.values() for name in group]
-    ax = axes(ax, (6.4, 1.5 + 0.27 * len(names)))
+    ax = axes(ax, (ROOM + longest(lettered(name, NAME) for name in names), 1.5 + 0.27 * len(names)))
     ax.grid(visible=False, axis="y")
     ax.grid(axis="x", color=PLOT_GRID, linewidth=0.6)
     if band is not None:
@@ -42,7 +45,7 @@ def bands(
         points = [one.value for one in found.values()]
         ax.plot(points, rows, label=lettered(group), **{**STROKE, **style, "linewidth": 0, "markersize": 5.5})
         row += len(found)
-    name_rows(ax, names, 40)
+    name_rows(ax, names, 40, letters=NAME)
     ax.set_ylim(-0.6, max(len(names), 1) - 0.4)
     ax.invert_yaxis()
     say(ax, label, "")

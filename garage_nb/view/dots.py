@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from .lettering import lettered, name_columns
-from .palette import AMBER, PLOT_MORE
+from .palette import AMBER
 from .plots import PLACES, STROKE, axes, legend, say
-from .strokes import FEW, NAMED
+from .strokes import COLOURS, FEW, MARKS, NAMED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,8 +17,6 @@ WIDE, MOST = 0.5, 0.7  # of the way from one place to the next that a few, and m
 FIGURE, BESIDE, WIDEST = 6.4, 1.5, 9.6  # inches across a picture of few dots; beside the places; across one of many
 DOT = 0.13  # inches from one dot to the next, so that marks do not touch
 NAME = 28  # letters of a subject's name
-COLOURS = (*FEW, *PLOT_MORE)  # subjects stand in no order: none is more than another
-MARKS = "os^DvPX*"  # one for each, so that a colour that comes again has another
 
 
 class Ranged(Protocol):

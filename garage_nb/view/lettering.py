@@ -56,9 +56,9 @@ def deep(names: Iterable[str]) -> float:
     return wide(names) * 0.7
 
 
-def name_rows(ax: Axes, names: Sequence[str], most: int) -> None:
+def name_rows(ax: Axes, names: Sequence[str], most: int, *, letters: int = TICK) -> None:
     """A name at every place from 0 upwards, or at every second or third where there are more than `most`."""
-    _name_ticks(ax.yaxis, names, most)
+    _name_ticks(ax.yaxis, names, most, letters)
 
 
 def name_columns(ax: Axes, names: Sequence[str], most: int, *, top: bool = False, **more: Any) -> None:
@@ -66,7 +66,7 @@ def name_columns(ax: Axes, names: Sequence[str], most: int, *, top: bool = False
     left, right = ax.get_xlim()
     room = _across(ax) / (right - left) * _every(names, most)
     slant = {"rotation": 40, "ha": "left" if top else "right", "rotation_mode": "anchor"}
-    _name_ticks(ax.xaxis, names, most, **({} if wide(names) <= room else slant), **more)
+    _name_ticks(ax.xaxis, names, most, TICK, **({} if wide(names) <= room else slant), **more)
 
 
 def measure(axis: Axis, text: str, inches: float) -> None:
@@ -75,9 +75,9 @@ def measure(axis: Axis, text: str, inches: float) -> None:
     axis.set_label_text("\n".join(lines), **style())
 
 
-def _name_ticks(axis: Axis, names: Sequence[str], most: int, **more: Any) -> None:
+def _name_ticks(axis: Axis, names: Sequence[str], most: int, letters: int, **more: Any) -> None:
     every = _every(names, most)
-    axis.set_ticks(range(0, len(names), every), [lettered(name) for name in names[::every]], **style(**more))
+    axis.set_ticks(range(0, len(names), every), [lettered(name, letters) for name in names[::every]], **style(**more))
 
 
 def _across(ax: Axes) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bars import Table
 from .cards import Card
+from .stacked import Stacked
 
 if TYPE_CHECKING:
     from .shown import Picture, Shown
@@ -60,7 +61,17 @@ def _above(picture: Picture) -> tuple[str, str]:
         return picture.title, picture.caption
     if isinstance(picture, Card):
         return picture.title, picture.note
+    if isinstance(picture, Stacked):
+        return _above_several(picture)
     return "", picture.text()
+
+
+def _above_several(stacked: Stacked) -> tuple[str, str]:
+    """What the first one says, and where it is a card its facts too: no table has them."""
+    first = stacked.pictures[0]
+    title, caption = _above(first)
+    facts = first.facts if isinstance(first, Card) else {}
+    return title, " · ".join(filter(None, [*(f"{label}: {fact}" for label, fact in facts.items()), caption]))
 
 
 def _is_made(kind: type) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .lettering import lettered
 from .palette import PLOT_INK
 from .plots import STROKE, axes, legend, say
-from .strokes import NAMED, marked
+from .strokes import NAMED, unordered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ def paths(
     ax = axes(ax, (6.4, 3.6))
     ax.axhline(level[1], color=PLOT_INK, linewidth=1, linestyle=(0, (1, 3)), label=lettered(level[0]))
     for number, (name, path) in enumerate(series.items()):
-        style = {**STROKE, **marked(number, len(series))}
+        style = {**STROKE, **unordered(number)}
         ax.vlines(path.at, path.lows, path.highs, color=style["color"], linewidth=1.4, alpha=0.6)
         ax.plot(path.at, path.means, label=lettered(name), **style)
     say(ax, across, label)

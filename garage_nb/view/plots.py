@@ -6,13 +6,14 @@ Figures are made without pyplot's global state, so a widget callback on another 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .colours import squares
 from .lettering import deep, lettered, longest, measure, name_columns, name_rows, style, wide
 from .palette import PLOT_GRID, PLOT_INK, PLOT_LINE
-from .scale import scale_of
+from .scale import Scale, scale_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 STROKE: dict[str, Any] = {"marker": "o", "markersize": 4, "linewidth": 1.4, "clip_on": False}  # a point at 0 is whole
 PLACES = 16  # named along an axis
 SQUARE = (0.32, 0.6)  # inches across a column of a grid, as its names need
+POINTED = "; pointed: beyond"
 HANDLE = 0.5  # inches of a legend's stroke and of the gap behind its name
 
 
@@ -72,27 +74,38 @@ def grid(
     across: str = "",
     top: float | None = None,
     signed: bool = False,
+    scaled_by: Iterable[float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Numbers as colours, one row of squares a name from bottom (input) to top (output).
 
     Amounts go from 0 to `top` where one is given, else from the smallest to the largest. Signed numbers, as they are
-    where one is below 0, go as far to either side of 0. What is not finite is hatched.
+    where one is below 0, go as far to either side of 0. `scaled_by` are the numbers that this is told by, all of them
+    when left out: what lies beyond has the colour of the end, which is then a point. What is not finite is hatched.
     """
     square = min(max(SQUARE[0], wide(columns)), SQUARE[1])
     ax = axes(ax, (max(4.0, 1.8 + square * len(columns)), max(1.5, 0.4 + 0.26 * len(rows)) + deep(columns)))
     ax.grid(visible=False)
     ends = () if top is None else (0.0, top)
-    scale = scale_of(itertools.chain(ends, *values), signed=signed)
+    every = itertools.chain.from_iterable(values) if scaled_by is None else scaled_by
+    scale = scale_of(itertools.chain(ends, every), signed=signed)
     picture = squares(ax, values, scale, origin="lower")
-    bar = ax.figure.colorbar(picture, ax=ax, pad=0.02)
+    pointed = _beyond(values, scale)
+    bar = ax.figure.colorbar(picture, ax=ax, pad=0.02, extend=pointed)
     name_columns(ax, columns, 24)  # in the room that the bar leaves them
     name_rows(ax, rows, 24)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=PLOT_INK, length=0, labelsize=9)
-    measure(bar.ax.yaxis, label, _inches(ax)[1] - deep(columns))
+    measure(bar.ax.yaxis, f"{label}{POINTED if pointed != 'neither' else ''}", _inches(ax)[1] - deep(columns))
     say(ax, across, "")
     return ax
+
+
+def _beyond(values: Sequence[Sequence[float]], scale: Scale) -> str:
+    """At which ends of a scale there are numbers that it does not reach, as matplotlib calls them."""
+    finite = [number for row in values for number in row if math.isfinite(number)]
+    under, over = any(number < scale.low for number in finite), any(number > scale.high for number in finite)
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((under, over), "neither")
 
 
 def say(ax: Axes, across: str, up: str) -> None:

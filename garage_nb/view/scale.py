@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from .palette import AMOUNTS, CHANGES
 
 DARK, BRIGHT = "#000000", "#ffffff"
+FAR = 10  # times the median change
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,15 @@ def scale_of(numbers: Iterable[float], *, signed: bool = False) -> Scale:
         return Scale(low, high, AMOUNTS)
     reach = max(abs(low), abs(high))
     return Scale(-reach, reach, CHANGES)
+
+
+def usual_reach(changes: Iterable[float]) -> float:
+    """How far from 0 changes go that are no outliers: ten times the median of those that are not 0; infinity for none.
+
+    Up to half of them may be outliers. What is not finite has no say.
+    """
+    sizes = [abs(change) for change in changes if change and math.isfinite(change)]
+    return FAR * median(sizes) if sizes else math.inf
 
 
 def ink_on(colour: str) -> str:

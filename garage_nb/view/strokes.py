@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .palette import PLOT_AMOUNTS, PLOT_INK, PLOT_LINE, PLOT_OTHER
+from .palette import PLOT_AMOUNTS, PLOT_INK, PLOT_LINE, PLOT_MORE, PLOT_OTHER
 
 NAMED = 12  # lines in a legend; more of them are told apart by their colours alone
 FEW = (PLOT_LINE, PLOT_OTHER, PLOT_INK)
+COLOURS = (*FEW, *PLOT_MORE)  # of subjects that stand in no order: none is more than another
 SEEN = (0.42, 0.75)  # of the scale of amounts: what lies between can be read on both grounds
-DASHES, MARKS = ("-", "--", ":", "-."), "os^D"
+DASHES, MARKS = ("-", "--", ":", "-."), "os^DvPX*"  # a colour that comes again has another of each
 
 
 def stroke(number: int, count: int) -> dict[str, Any]:
@@ -20,6 +21,12 @@ def stroke(number: int, count: int) -> dict[str, Any]:
 def marked(number: int, count: int) -> dict[str, Any]:
     """With a mark at each point."""
     return {**stroke(number, count), "marker": MARKS[number % len(MARKS)]}
+
+
+def unordered(number: int) -> dict[str, Any]:
+    """The same of one subject of several that stand in no order."""
+    colour, dashes = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
+    return {"color": colour, "linestyle": dashes, "marker": MARKS[number % len(MARKS)]}
 
 
 def _colour(number: int, count: int) -> Any:

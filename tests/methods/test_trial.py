@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from garage_nb.errors import InputError
 from garage_nb.methods.bench import run
+from garage_nb.methods.claim import Arm
 from garage_nb.methods.contrast import difference
 from garage_nb.methods.measure import ACCURACY
 from garage_nb.methods.rules.beats import Beats
 from garage_nb.methods.trial import Trial, as_family
+from garage_nb.methods.trials import Trials
 from garage_nb.methods.verdict import HOLDS, UNDECIDED
 from garage_nb.view.saved import open_result
 from tests.methods.synthetic import Planted, claim
@@ -56,6 +59,8 @@ def test_the_frame_has_every_number(trial: Trial) -> None:
     assert row["ruling"] == "passed"
     assert (frame["p_bh"] >= frame["p"]).all()
     assert frame.loc[("retained", "gated", "stories"), "role"] == "treatment"
+    assert set(frame["about"]) == {"", "the source's states in another order"}
+    assert set(frame[frame["about"] != ""].index.get_level_values("name")) == {"shuffled"}
 
 
 def test_the_text_says_all_that_the_verdict_rests_on(trial: Trial) -> None:
@@ -66,6 +71,14 @@ def test_the_text_says_all_that_the_verdict_rests_on(trial: Trial) -> None:
         assert said in text
     assert max(map(len, text.split("\n"))) <= 100
     assert "A gate helps." in trial._repr_html_()
+
+
+def test_what_an_arm_is_stands_below_where_somebody_said_it(trial: Trial) -> None:
+    silent = replace(trial, claim=replace(trial.claim, arms=tuple(Arm(one.name, one.role) for one in trial.claim.arms)))
+
+    assert repr(trial).endswith("what is run\nshuffled  the source's states in another order")
+    assert "the source&#x27;s states in another order" in trial._repr_html_()
+    assert "what is run" not in repr(silent)
 
 
 def test_placebos_are_a_band_behind_the_effects(trial: Trial) -> None:
@@ -108,6 +121,18 @@ def test_tried_together_each_asks_for_more(trial: Trial) -> None:
     assert (thin.verdict.ruling == UNDECIDED) == (3 * trial.verdict.p > 0.05)
 
 
+def test_of_several_one_is_found_by_its_claim(trial: Trial) -> None:
+    several = Trials.of([trial], {"left-alone": "There is no source."})
+
+    assert several["gated-over-shuffled"].claim is trial.claim
+    assert "1 claim;" in repr(several)
+    with pytest.raises(InputError, match=r"There is no trial of 'gated' here") as caught:
+        several["gated"]
+    assert caught.value.hint == "Nearest: gated-over-shuffled."
+    with pytest.raises(InputError, match="'left-alone' was left out: There is no source"):
+        several["left-alone"]
+
+
 def test_it_is_saved_as_other_results_are(trial: Trial, tmp_path: Path) -> None:
     saved = open_result(trial.save(tmp_path / "trial.csv"))
 
@@ -115,3 +140,5 @@ def test_it_is_saved_as_other_results_are(trial: Trial, tmp_path: Path) -> None:
     assert saved.origin.kind == "Trial"
     assert "A gate helps." in saved.origin.caption
     assert saved.model_id == "none"
+    assert saved.origin.title == repr(trial).splitlines()[0]
+    assert "\n" not in saved.origin.caption

@@ -53,6 +53,22 @@ def test_signed_by_nature_or_with_a_top() -> None:
     assert colour(topped, 0.0) == AMOUNTS[0]
 
 
+def test_what_lies_beyond_the_numbers_it_is_told_by_has_the_colour_of_the_end_which_is_a_point() -> None:
+    rows = [[0.0, 1.0, 9.0], [0.5, math.nan, -0.5]]
+
+    cut, amounts, whole = (
+        drawn(rows, scaled_by=[0.0, 1.0], signed=True),
+        drawn([[2.0, 3.0, 1.0]], scaled_by=[2.0, 3.0]),
+        drawn(rows),
+    )
+
+    assert colour(cut, 9.0) == colour(cut, 1.0) == CHANGES[-1]
+    assert colour(cut, 0.5) != colour(cut, 0.0)
+    assert [ax.images[0].colorbar.extend for ax in (cut, amounts, whole)] == ["max", "min", "neither"]
+    said = [ax.images[0].colorbar.ax.get_ylabel().replace("\n", " ") for ax in (cut, amounts, whole)]
+    assert said == ["what it is; pointed: beyond"] * 2 + ["what it is"]
+
+
 @pytest.mark.parametrize("missing", [math.nan, math.inf])
 def test_what_is_missing_is_hatched_and_has_no_colour(missing: float) -> None:
     ax, whole = drawn([[1.0, missing], [2.0, 3.0]]), drawn([[1.0, 1.5], [2.0, 3.0]])

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from garage_nb.view.palette import AMOUNTS, CHANGES
-from garage_nb.view.scale import contrast, ink_on, scale_of
+from garage_nb.view.scale import contrast, ink_on, scale_of, usual_reach
 
 
 def test_amounts_run_from_the_least_to_the_largest() -> None:
@@ -41,6 +41,20 @@ def test_where_there_is_nothing_to_tell_apart_the_middle_is_meant(numbers: list[
 
 def test_beyond_its_ends_a_scale_goes_no_further() -> None:
     assert scale_of([0.0, 1.0]).colour(9.0) == AMOUNTS[-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reach"),
+    [
+        ([0.0, 0.0, 0.1, -0.2, 0.3, 90.0, math.nan], 2.5),
+        ([0.0, -0.2, 0.1, 0.2, 70.0, 80.0], 2.0),
+        ([math.inf, 0.5], 5.0),
+        ([0.0, math.nan], math.inf),
+        ([], math.inf),
+    ],
+)
+def test_usual_is_up_to_ten_times_the_median_change(changes: list[float], reach: float) -> None:
+    assert usual_reach(changes) == pytest.approx(reach)
 
 
 @pytest.mark.parametrize(

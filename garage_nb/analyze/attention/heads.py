@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...core.batch import Batch, Prompt, prepare
-from ...core.parts import ENCODER, parse
+from ...core.parts import parse
 from ...core.seed import seeded
 from ...core.sites import Tap
 from ...errors import InputError, UnknownPartError, nearest
@@ -20,7 +20,7 @@ from ...view.bars import Column, Table, number
 from ...view.figure import Plot
 from ...view.frames import framed
 from ...view.shown import Drawn
-from ..texts.prompt import Words, read_ids
+from ..texts.prompt import Words, ids_of
 from ..texts.prompts import each_prompt, said_together
 from .head_scores import AHEAD, SCORES, SHARES, Wanted, even
 from .patterns import attending, demand_room, patterns
@@ -172,7 +172,7 @@ class _Means:
 def _read(lifted: Lifted, texts: Sequence[Batch], edits: Sequence[Tap], names: Sequence[str]) -> _Means:
     """One pass a text; nothing of its patterns is kept but sums."""
     sums, counts = dict[str, Tensor](), torch.zeros(len(SCORES), dtype=torch.float64)
-    wanted = [Wanted(_tokens(batch, names[0])) for batch in texts]
+    wanted = [Wanted(ids_of(batch, names)) for batch in texts]
     for batch, one in zip(texts, wanted, strict=True):
         demand_room(lifted.spec, batch, names[:1])
         counts += one.counts.cpu()
@@ -194,12 +194,6 @@ def _one_stack(names: list[str]) -> list[str]:
             "Heads of the encoder and of the decoder read different texts.", "Ask for one after the other."
         )
     return names
-
-
-def _tokens(batch: Batch, name: str) -> Tensor:
-    """What the heads of a part read: an encoder the prompt, a decoder what was written so far."""
-    address = parse(name)
-    return batch.input_ids[0] if address is not None and address.stack == ENCODER else read_ids(batch)
 
 
 def _subject(lifted: Lifted, prompts: Prompt | None, texts: Sequence[Batch], length: int) -> str:

@@ -9,12 +9,11 @@ from typing import TypeVar
 import torch
 
 from ...core.batch import Batch, Prompt
-from ...core.parts import ENCODER, parse
 from ...core.tokens import Tokens
 from ...errors import InputError
 from ...inject.sources import chosen_rows
 from ...registry.lift import Lifted
-from ..texts.prompt import Words, read_ids
+from ..texts.prompt import Words, ids_of
 from ..texts.prompts import each_prompt, said_each
 from .contrast import Span
 
@@ -60,7 +59,7 @@ def each_pair(pairs: Sequence[Pair], ask: Callable[[int, Pair], T]) -> list[T]:
 
 def spans_of(given: Sequence[Pair], names: Sequence[str], tokens: str, words: Words) -> tuple[Span, ...]:
     """`each` token by itself, or which together. InputError for each token of pairs that are not equally long."""
-    ids = [(_ids(pair.clean, names), _ids(pair.corrupt, names)) for pair in given]
+    ids = [(ids_of(pair.clean, names).tolist(), ids_of(pair.corrupt, names).tolist()) for pair in given]
     lengths = sorted({len(clean) for clean, _ in ids})
     if tokens == "each":
         if len(lengths) > 1:
@@ -83,17 +82,6 @@ def _span(said: str, ids: Sequence[tuple[int, int]], words: Words) -> Span:
     """With a token's text where it is the same in all pairs."""
     clean, corrupt = (set(column) for column in zip(*ids, strict=True))
     return Span(said, *("".join(words.of(found)) if len(found) == 1 else "" for found in (clean, corrupt)))
-
-
-def _ids(batch: Batch, names: Sequence[str]) -> list[int]:
-    """Those that the parts' stack reads. InputError for parts of both stacks: one's tokens are not the other's."""
-    stacks = {address.stack for name in names if (address := parse(name)) is not None}
-    if len(stacks) > 1:
-        raise InputError(
-            "Parts of the encoder and of the decoder read different tokens.", "Patch one of them at a time."
-        )
-    found: list[int] = (batch.input_ids[0] if stacks == {ENCODER} else read_ids(batch)).tolist()
-    return found
 
 
 def _demand_alike(pair: Pair, words: Words) -> None:

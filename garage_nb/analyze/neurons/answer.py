@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...errors import InputError, UnknownPartError, nearest
+from ...plain import count
 from ...view.bars import Column, Table
 from ...view.figure import Plot
 from ...view.frames import framed
@@ -129,8 +130,9 @@ class Neurons(Drawn):
                 Column(f"prefer a domain, p\u00a0≤\u00a0{SIGNIFICANT:g}", [len(layer.specialised) for layer in layers]),
                 Column("by chance", [SIGNIFICANT * int((~layer.p.isnan()).sum()) for layer in layers]),
             ]
-        count = f"{self.prompts:,} prompts, {sum(self.tokens.values()):,} tokens, {len(self.tokens)} domains"
-        return Table(list(self.layers), columns, title=self.model_id, caption=f"{count} · {self._defined()}")
+        counts = {"prompt": self.prompts, "token": sum(self.tokens.values()), "domain": len(self.tokens)}
+        read = ", ".join(count(number, noun) for noun, number in counts.items())
+        return Table(list(self.layers), columns, title=self.model_id, caption=f"{read} · {self._defined()}")
 
     def _defined(self) -> str:
         return f"fires: |a| > {self.threshold:g} rms of its layer at the token"

@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...registry.lift import Lifted
 from ...registry.selecting import Selector
 from ..texts.domains import Domains, texts_by_domain, with_neurons
-from ..texts.prompt import Words, read_ids
+from ..texts.prompt import Words, ids_of
 from .answer import Layer, Neurons
 from .firing import THRESHOLD, Loudest, fires
 from .specialisation import Tally, index
@@ -38,7 +38,7 @@ def neurons(
 ) -> Neurons:
     """Every neuron of the parts named. `prompts` by domain, or of one domain alone, which has no specialisation.
 
-    InputError for parts without neurons, and when the counts would take more memory than the budget.
+    InputError for parts without neurons or of two stacks, and when the counts would take more memory than the budget.
     """
     if not 0 <= threshold < float("inf"):
         raise InputError(f"{threshold:g} is no threshold.", f"The usual is {THRESHOLD:g} times the root mean square.")
@@ -58,7 +58,7 @@ def neurons(
         found: dict[str, Tensor] = {}
         reads = [Read(site, _keeper(found, name, site)) for name, site in sites.items()]
         read(lifted.model, batch, [*edits, *reads], chain=lifted.spec.chain)
-        ids = read_ids(batch).cpu()
+        ids = ids_of(batch, list(sites)).cpu()
         real = ~torch.isin(ids, special)
         for name, hidden in found.items():
             rows = hidden[real.to(hidden.device)]

@@ -110,15 +110,20 @@ class StitchingMatrix(Drawn):
         return framed(("part", "place"), keys, [*heads, "reason"], rows)
 
     def plot(self, measure: str | None = None, ax: Axes | None = None) -> Plot:
-        """Places from left to right, parts from bottom to top over the controls; of one name where there is a frame."""
+        """Places from left to right, parts from bottom to top over the controls; of one name where there is a frame.
+
+        Colours tell cells apart that change up to ten times the median change: a place that bears no other part would
+        leave no colours to the others.
+        """
         from ...view.outlined import divide, outline
         from ...view.plots import grid
 
         wanted = self._usual if measure is None else measure
         self._demand(wanted)
         values = [[self.of(wanted, name, place).value for place in self.places] for name in self.rows]
-        label, across = MEASURES[wanted], f"place in {self.model_id}"
-        drawn = grid(self.rows, self.places, values, label, across=across, signed="change" in wanted, ax=ax)
+        label, across, signed = MEASURES[wanted], f"place in {self.model_id}", "change" in wanted
+        usual = self._usual_cells(wanted)
+        drawn = grid(self.rows, self.places, values, label, across=across, signed=signed, scaled_by=usual, ax=ax)
         divide(drawn, len(CONTROLS))
         same = [(row, self.places.index(name)) for row, name in enumerate(self.rows) if name in self.places]
         outline(drawn, same)
@@ -158,6 +163,15 @@ class StitchingMatrix(Drawn):
         contest = Contest(won=int((own & ~other).sum()), lost=int((other & ~own).sum()), n=n)
         change = Estimate(contest.difference, *contest.interval)
         return {"accuracy": Estimate(score.accuracy, *score.interval), "accuracy change": change}
+
+    def _usual_cells(self, measure: str) -> list[float]:
+        from ...view.scale import usual_reach
+
+        change = f"{measure.partition(' ')[0]} change"
+        cells = [(name, place) for name in self.rows for place in self.places]
+        changes = [self.of(change, *cell).value for cell in cells]
+        reach = usual_reach(changes)
+        return [self.of(measure, *cell).value for cell, far in zip(cells, changes, strict=True) if abs(far) <= reach]
 
     @property
     def _usual(self) -> str:

@@ -17,9 +17,9 @@ from ...core.seed import seeded
 from ...core.sites import Write
 from ...errors import InputError, UnsupportedModelError
 from ...inject.recipe import Recipe
+from ...plain import count
 from ...registry.lift import Lifted
 from ...registry.part_spec import PartType
-from ...view.bars import number
 
 RANDOM = "random ids"
 DRAWN, LENGTH = 16, 24  # texts of random ids where there are no others, and tokens of each
@@ -129,8 +129,8 @@ class Case:
         texts = sum(map(len, self.texts.values()))
         tokens = sum(batch.input_ids.numel() for batches in self.texts.values() for batch in batches)
         domains = f" in {len(self.texts)} domains" if len(self.texts) > 1 else f" of {next(iter(self.texts))}"
-        items = f", {len(self.exercises):,} items" if self.exercises else ""
-        return f"{texts:,} texts of {number(tokens)} tokens{domains}{items}"
+        items = f", {count(len(self.exercises), 'item')}" if self.exercises else ""
+        return f"{count(texts, 'text')} of {count(tokens, 'token')}{domains}{items}"
 
 
 def case(

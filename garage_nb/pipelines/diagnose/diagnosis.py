@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.files import put, reason
+from ...core.folders import demand_writable
 from ...errors import InputError
+from ...plain import count
 from ...view.bars import Column, Table
 from ...view.frames import framed
 from ...view.shown import Shown
@@ -56,7 +58,7 @@ class Diagnosis(Shown):
         try:
             put(place, self.html().encode("utf-8", "backslashreplace"))
         except OSError as error:
-            raise InputError(f"{str(path)!r} cannot be written: {reason(error)}.", "Name a file in a folder.") from None
+            raise _unwritten(path, error) from None
         return replace(self, path=place)
 
     def frame(self) -> pd.DataFrame:
@@ -92,7 +94,7 @@ class Diagnosis(Shown):
         told = [f"{states.count(state)} {state}" for state in ("read", "n/a", "failed") if state in states]
         where = f"written to {self.path}" if self.path else '.to_html("report.html") writes the report'
         more = len(self._remarks) - len(self.first)
-        rest = f"{more} more remarks in .frame()" if more else ""
+        rest = f"{count(more, 'more remark')} in .frame()" if more else ""
         return " · ".join(filter(None, [f"{len(states)} sections: {', '.join(told)}", rest, where]))
 
 
@@ -103,4 +105,12 @@ def place_of(path: str | Path) -> Path:
         raise InputError(
             f"A report cannot be written to {str(path)!r}.", "Name an .html file in a folder that is there."
         )
+    try:
+        demand_writable(place.parent)
+    except OSError as error:
+        raise _unwritten(path, error) from None
     return place
+
+
+def _unwritten(path: str | Path, error: OSError) -> InputError:
+    return InputError(f"{str(path)!r} cannot be written: {reason(error)}.", "Name a file in a folder.")

@@ -19,15 +19,16 @@ from tests.restored import left_as_it_was
 
 DOMAINS = {"odd": [[3, 1, 5, 7, 9], [1, 1, 7], [9, 3, 3, 5]], "even": [[4, 8, 6, 4, 8, 6], [8, 4], [6, 6, 8]]}
 DOWN = {"gpt2": "transformer.h.1.mlp.c_proj", "llama": "model.layers.1.mlp.down_proj", "phi": "model.layers.1.mlp.fc2",
-        "gemma2": "model.layers.1.mlp.down_proj", "opt": "model.decoder.layers.1.fc2"}  # fmt: skip
+        "gemma2": "model.layers.1.mlp.down_proj", "opt": "model.decoder.layers.1.fc2",
+        "t5": "encoder.block.1.layer.1.DenseReluDense.wo"}  # fmt: skip
 
 
-def entering(model: Any, path: str, ids: list[int]) -> np.ndarray:
+def entering(model: Any, path: str, ids: list[int], **written: Any) -> np.ndarray:
     """(tokens, neurons), by a hook of the test's own."""
     seen: list[torch.Tensor] = []
     handle = model.get_submodule(path).register_forward_pre_hook(lambda module, args: seen.append(args[0].detach()))
     with torch.no_grad():
-        model(torch.tensor([ids]))
+        model(torch.tensor([ids]), **written)
     handle.remove()
     return seen[0].reshape(len(ids), -1).double().numpy()
 
@@ -63,6 +64,21 @@ def test_rates_are_counts_of_what_enters_the_down_projection(family: str) -> Non
             values[best, number].tolist(), rel=1e-5
         )
         assert found.top(f"ffn_1.neuron_{number}")[0][0] == str(ids[best[0]])
+
+
+def test_an_encoder_is_counted_over_the_prompt_and_not_with_the_decoder() -> None:
+    model = build(Entry("seq2seq", "t5", "T5ForConditionalGeneration"))
+    garage, started = Garage(model), torch.zeros(1, 1, dtype=torch.long)
+    theirs = np.concatenate(
+        [loud(entering(model, DOWN["t5"], ids, decoder_input_ids=started), 1.0) for ids in DOMAINS["odd"]]
+    )
+
+    found = garage.neurons(_padded(DOMAINS["odd"]), layers="encoder_ffn_1")
+
+    assert found.tokens == {"texts": sum(map(len, DOMAINS["odd"]))}
+    np.testing.assert_array_equal(found.layers["encoder_ffn_1"].rate.numpy(), theirs.mean(0))
+    with pytest.raises(InputError, match="encoder and of the decoder read different tokens"):
+        garage.neurons(_padded(DOMAINS["odd"]), layers="encoder_ffn_1,ffn_1")
 
 
 def _padded(texts: list[list[int]]) -> dict[str, list[list[int]]]:

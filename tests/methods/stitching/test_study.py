@@ -307,6 +307,25 @@ def test_how_it_looks() -> None:
     assert len([one for one in drawn.patches if one.get_linewidth() > 0]) == 2 * len(matrix.names)
     with pytest.raises(InputError, match="no measure 'perplexity'"):
         matrix.plot("perplexity")
+
+
+def test_colours_are_not_used_up_by_a_place_that_bears_no_other_part() -> None:
+    matrix = found()
+    changes = {cell: matrix.of("loss change", *cell).value for cell in matrix.marks}
+    usual = [cell for cell, change in changes.items() if cell[1] != "ffn_0" or change == 0]
+    others = [cell for cell in changes if cell not in usual]
+
+    by_change, by_loss = (matrix.plot(measure).axes.images[0] for measure in ("loss change", "loss"))
+
+    assert min(changes[cell] for cell in others) > 100 * max(changes[cell] for cell in usual)
+    assert by_change.norm.vmax == max(changes[cell] for cell in usual)
+    assert by_loss.norm.vmax == max(matrix.of("loss", *cell).value for cell in usual)
+    assert by_change.colorbar.extend == by_loss.colorbar.extend == "max"
+
+
+def test_what_is_no_cell_is_refused() -> None:
+    matrix = found()
+
     with pytest.raises(InputError, match="no 'ffn_9' at 'ffn_0'"):
         matrix.of("loss", "ffn_9", "ffn_0")
 

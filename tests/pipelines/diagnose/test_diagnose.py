@@ -18,11 +18,14 @@ from garage_nb.inject.edits import Scale
 from garage_nb.inject.recipe import Recipe
 from garage_nb.pipelines.diagnose.case import QUICK, case
 from garage_nb.pipelines.diagnose.chapters.lens import LENS
+from garage_nb.pipelines.diagnose.chapters.model import MODEL
 from garage_nb.pipelines.diagnose.chapters.scores import SCORES
 from garage_nb.pipelines.diagnose.chapters.stream import STREAM
 from garage_nb.pipelines.diagnose.chapters.weights import WEIGHTS
 from garage_nb.pipelines.diagnose.diagnosis import Diagnosis
 from garage_nb.pipelines.diagnose.section import Chapter, read
+from garage_nb.registry.lift import lift
+from tests.coverage.zoo import build, entries
 from tests.families import tiny
 
 TEXTS = {
@@ -104,8 +107,21 @@ def test_a_remark_has_the_number_of_the_analysis(garage: Garage, report: Diagnos
 
     (remark,) = (one for one in report.section("parts").remarks if one.threshold == 0.1)
 
+    idle = float((scan.interval.high <= 0.01).double().mean())
+    shares = [one.value for one in report.section("parts").remarks if one.rule.startswith("share of parts")]
+
     assert remark.value == float(scan.interval.mean.max())
+    assert shares == ([idle] if idle >= 0.1 else [])
     assert scan.parts[int(scan.interval.mean.argmax())] in remark.said
+
+
+def test_blocks_that_do_not_add_up_are_told_by_their_share() -> None:
+    lifted = lift(build(next(entry for entry in entries() if str(entry) == "causal-mllama")))
+
+    (remark,) = read(MODEL, case(lifted, Recipe(), None, (), QUICK, 0)).remarks
+
+    assert remark.value == 1 / 3
+    assert remark.said.startswith("Of 3 blocks 1 cannot be shown to add up")
 
 
 def test_the_lens_says_from_which_layer_on(garage: Garage, report: Diagnosis) -> None:

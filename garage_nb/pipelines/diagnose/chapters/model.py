@@ -6,22 +6,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ....core.versions import made_with
+from ....plain import count
+from ....registry.report import Report
 from ....view.bars import Column, Table
 from ....view.shown import Picture
 from ..case import Case
 from ..remark import Remark
 from ..section import Chapter
 
+SOME = 0.01  # share of all blocks
+
 
 def _read(case: Case) -> Iterator[Picture | Remark]:
     spec, report = case.lifted.spec, case.lifted.spec.report()
-    unproved = sum(bool(proof.reason) for proof in report.proofs)
-    yield Remark(
-        said=f"{unproved} of {len(report.proofs)} blocks do not add up: their halves are read, not proved",
-        rule="blocks that do not add up",
-        value=unproved,
-        threshold=1,
-    )
+    yield from _remarks(report)
     card = spec.picture()
     yield replace(card, facts={**card.facts, **_facts(case)}, note="")
     yield report.picture()
@@ -29,6 +27,18 @@ def _read(case: Case) -> Iterator[Picture | Remark]:
         names = list(report.unavailable)
         why = Column("why it can be neither read nor changed", list(report.unavailable.values()))
         yield Table(names, [why], title="Parts that are n/a")
+
+
+def _remarks(report: Report) -> Iterator[Remark]:
+    unproved = sum(bool(proof.reason) for proof in report.proofs)
+    if report.proofs:
+        yield Remark(
+            said=f"Of {count(len(report.proofs), 'block')} {unproved} cannot be shown to add up: the halves are read,"
+            " not proved",
+            rule="share of blocks that do not add up",
+            value=unproved / len(report.proofs),
+            threshold=SOME,
+        )
 
 
 def _facts(case: Case) -> dict[str, str]:

@@ -9,6 +9,8 @@ from ....analyze.causal.ablation import AblationScan, ablation
 from ....drawing.marks import Marks
 from ....drawing.picture import drawn
 from ....drawing.shade import Shade
+from ....errors import shortened
+from ....plain import count
 from ....registry.part_spec import PartType
 from ....registry.specs import ModelSpec
 from ....view.bars import number
@@ -18,6 +20,7 @@ from ..remark import Remark
 from ..section import Chapter
 
 MATTERS, IDLE = 0.1, 0.01  # nats
+SOME = 0.1  # share of all parts
 KINDS = (PartType.ATTENTION, PartType.CROSS_ATTENTION, PartType.MIXER, PartType.FFN)
 LABEL = "KL from the untouched answer with the part at its mean, nats"
 
@@ -58,11 +61,11 @@ def _remarks(found: AblationScan) -> Iterator[Remark]:
     )
     idle = [part for part, edge in zip(found.parts, high.tolist(), strict=True) if edge <= IDLE]
     yield Remark(
-        said=f"{len(idle)} of {len(found.parts)} parts can each be at their mean with hardly a change (up to"
-        f" {IDLE:g} nats, by the upper end of the interval), {', '.join(idle[:3])} among them",
-        rule="parts without which the answer hardly moves",
-        value=len(idle),
-        threshold=1,
+        said=f"{len(idle)} of {count(len(found.parts), 'part')} can be at its mean with hardly a change (up to {IDLE:g}"
+        f" nats, by the upper end of the interval), one at a time: {shortened(idle)}",
+        rule="share of parts without which the answer hardly moves",
+        value=len(idle) / len(found.parts),
+        threshold=SOME,
     )
 
 
