@@ -20,7 +20,7 @@ SHARE, DRAWS = 0.95, 4000
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """Means (k,), and where `share` of the means of redrawn prompts lie; NaN for a single prompt."""
+    """Means (k,) and how far they could be off; NaN where nothing can be said of that."""
 
     mean: Float[Tensor, " k"]
     low: Float[Tensor, " k"]
@@ -35,7 +35,8 @@ def bootstrap(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """Prompts are drawn with replacement, the same ones for every column. The global RNG is left alone.
+    """Where `share` of the means of redrawn prompts lie, NaN for a single prompt. They are drawn with replacement, the
+    same ones for every column. The global RNG is left alone.
 
     With `sizes` the samples are sums over so many tokens of each prompt, and the mean is one of tokens.
     """

@@ -13,9 +13,10 @@ from ..inject.blades.fitting.lessons import Lessons
 from ..inject.blades.fitting.training import Training
 from ..inject.debating.debated import Debated, debated
 from ..inject.debating.debating import Debating as Debate
-from ..inject.debating.files import save_gate
+from ..inject.debating.files import gate_folder, save_gate
 from ..inject.debating.fitted import FittedGate, gate_given
 from ..inject.debating.fitting import fit_gate
+from ..inject.debating.gate import Gate, demand_fitted_on
 from ..verbs import verb
 from .session import Session
 from .showroom_texts import fitting_texts, showroom_exercises
@@ -39,6 +40,7 @@ class Debating(Session):
         seed: int = 0,
         steps: int = 8,
         gate: Any = None,
+        insist: bool = False,
     ) -> Debated:
         """Part the stream into disturbed perspectives that run on and are reconciled, and show what each would say.
 
@@ -53,9 +55,10 @@ class Debating(Session):
             seed: of the first; each further one has the next
             steps: how many tokens are written
             gate: what fit_gate returned, @gate, or the folder it wrote; gated without one is untrained
+            insist: let a gate weigh on other weights than those it was fitted on
         """
-        seeds = _seeds(seed, perspectives)
-        how = Debate(self.spec.name(at), blocks, divergence, reconciliation, strength, seeds, gate_given(gate))
+        seeds, fitted = _seeds(seed, perspectives), self._gate(gate, insist)
+        how = Debate(self.spec.name(at), blocks, divergence, reconciliation, strength, seeds, fitted)
         return debated(self.lifted, prompt, how, self.edits, steps=steps)
 
     @verb()
@@ -85,11 +88,12 @@ class Debating(Session):
             steps: of the training, on 8 texts each
             to: a folder to save it in
         """
+        folder = None if to is None else gate_folder(to)
         lessons = Lessons(fitting_texts() if texts is None else _several(texts))
         bare = Debate(self.spec.name(at), blocks, divergence, "gated", strength, _seeds(seed, perspectives))
         fitted = fit_gate(self.lifted, bare, lessons, Training(steps=steps, seed=seed), self.edits)
         assert fitted.gate is not None
-        saved = None if to is None else save_gate(fitted.gate, to)
+        saved = None if folder is None else save_gate(fitted.gate, folder)
         return FittedGate(model_id=self.spec.model_id, debating=fitted, saved=saved)
 
     @verb()
@@ -106,8 +110,9 @@ class Debating(Session):
         draws: int = 3,
         seed: int = 0,
         gate: Any = None,
+        insist: bool = False,
     ) -> Debates:
-        """Show whether a debate helps: its forms beside one noise as loud, the untouched model, and a vote as dear.
+        """Show whether a debate helps: its forms beside one noise as loud, the untouched model, and a vote.
 
         Args:
             items: a .json or .csv file of prompt, answer and domain, or @items, pairs or dicts; some of the showroom's
@@ -121,12 +126,20 @@ class Debating(Session):
             draws: how often what is left to chance is drawn, each time by other seeds
             seed: of the first perspective, and for the intervals
             gate: one more arm, gated by it: @gate, or its folder
+            insist: as for debate
         """
+        fitted = self._gate(gate, insist)
         given = showroom_exercises(FEW) if items is None else items
         asked = read_exercises(given) if isinstance(given, str) else given
         seeds = _seeds(seed, perspectives)
         how = Debate(self.spec.name(at), blocks, divergence, reconciliation, strength, seeds)
-        return debates(self.lifted, asked, how, self.edits, gate=gate_given(gate), draws=draws, seed=seed)
+        return debates(self.lifted, asked, how, self.edits, gate=fitted, draws=draws, seed=seed)
+
+    def _gate(self, given: Any, insist: bool) -> Gate | None:
+        gate = gate_given(given)
+        if not insist:
+            demand_fitted_on(gate, self.lifted)
+        return gate
 
 
 def _seeds(seed: int, perspectives: int) -> tuple[int, ...]:

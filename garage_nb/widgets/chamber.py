@@ -13,6 +13,7 @@ from ..garage import Garage
 from ..inject.debating.debated import Debated, unfolding
 from ..inject.debating.debating import Debating
 from ..inject.debating.fitted import gate_given
+from ..inject.debating.gate import demand_fitted_on
 from ..inject.debating.step import Said, Step
 from ..inject.views import DIVERGENCES, RECONCILIATIONS
 from ..plain import one_line
@@ -109,9 +110,11 @@ class DebateChamber(Reading):
         super().__init__(garage, prompt, options=options, _behind=self.behind, **own)
 
     def pieces(self, garage: Garage, *, following: bool) -> Generator[Answer, None, None]:
-        """Step by step, as often as an eye can follow."""
+        """Step by step, as often as an eye can follow. EditError for a gate of other weights than are on the lift."""
         steps, due = self.steps, 0.0
-        for found in unfolding(garage.lifted, self.prompt, self._debating(), garage.edits, steps=steps):
+        debating = self._debating()
+        demand_fitted_on(debating.gate, garage.lifted)
+        for found in unfolding(garage.lifted, self.prompt, debating, garage.edits, steps=steps):
             self.debated, count = found, len(found.steps)
             if monotonic() >= due or count == steps:
                 due = monotonic() + APART

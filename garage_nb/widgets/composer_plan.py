@@ -11,10 +11,10 @@ from ..compose.graft import Swap
 from ..compose.layout.donors import Donor, opened
 from ..compose.sheet import BuildSheet
 from ..compose.worktop.stacking import Grafts
-from ..drawing.words import count
 from ..errors import InputError
 from ..garage import Garage
 from ..garage.showroom_texts import FITTED_ON, fitting_texts
+from ..plain import count
 
 SHOWROOM = f"""from garage_nb.showroom import corpus
 from garage_nb.showroom.domains import DOMAINS

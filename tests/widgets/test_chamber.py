@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from garage_nb.errors import EditError, GateFileError, InputError
 from garage_nb.garage import Garage
+from garage_nb.inject.blades.card import ModelCard
 from garage_nb.inject.debating.debating import NOISE
 from garage_nb.inject.debating.gate import untrained
 from garage_nb.widgets import DebateChamber
@@ -35,7 +37,7 @@ def test_the_page_gets_the_numbers_of_the_verb(garage: Garage, chamber: DebateCh
 
     assert chamber.debated == found
     assert chamber._shown["layers"] == ["layer_2", "layer_3", "layer_4"]
-    assert chamber._shown["status"] == "untrained"
+    assert chamber._shown["status"] == "no gate"
     for shown, step in zip(chamber._shown["steps"], found.steps, strict=True):
         assert shown["reconciled"][0] == [step.word, step.reconciled.shares[0]]
         assert [words[0][0] for words in shown["perspectives"]] == list(step.words)
@@ -102,6 +104,17 @@ def test_a_gate_is_used_where_it_fits(garage: Garage) -> None:
         DebateChamber(garage, FRANCE, gate="no such folder")
     with pytest.raises(EditError, match="is no gate"):
         DebateChamber(garage, FRANCE, gate=3)
+
+
+def test_a_gate_of_other_weights_is_refused_in_the_panel(garage: Garage) -> None:
+    card = replace(ModelCard.of(garage.lifted), weights="0" * 32)
+    gate = replace(untrained(2, garage.spec.hidden_dim, 3), model=card)
+
+    chamber = DebateChamber(garage, FRANCE, gate=gate, steps=1)
+
+    assert chamber.wait(60)
+    assert "these are other weights" in chamber._error
+    assert chamber.debated is None
 
 
 @pytest.mark.parametrize(

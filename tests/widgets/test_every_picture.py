@@ -29,7 +29,7 @@ TOLD = {  # what can be there only if the model was asked
     "scope": ["sparsity", "<rect"],
     "attention": ["attention_0.head_3", "data:image/png"],
     "lens": ["layer_5", "0.993"],
-    "debate": ["perspective 1", " Paris", "untrained"],
+    "debate": ["perspective 1", " Paris", "no gate"],
     "dashboard": ["attention_5: 4 heads of 32, 128 wide", "KL(untouched ‖ tuned) = ", "<rect"],
     "composer": ["attention_5: 4 heads of 32, 128 wide", "the whole", "GPT2LMHeadModel"],
     "ping": [],

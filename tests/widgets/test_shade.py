@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 
 from garage_nb import Garage
+from garage_nb.drawing.legend import legend
+from garage_nb.drawing.shade import Shade
 from garage_nb.errors import InputError, UnknownPartError
 from garage_nb.registry.models import spec_of
 from garage_nb.registry.specs import ModelSpec
@@ -48,6 +51,15 @@ def test_a_statistic_of_a_capture_is_shown_under_its_definition() -> None:
     low, high = min(shots.values_of("sparsity")), max(shots.values_of("sparsity"))
     assert picker.shading.numbers == dict(zip(shots, shots.values_of("sparsity"), strict=True))
     assert (picker.shading.scale.low, picker.shading.scale.high) == (low, high)
+
+
+def test_where_nothing_is_finite_that_is_said_and_no_scale_is_drawn() -> None:
+    shade = Shade({"ffn_0": math.nan, "ffn_1": math.inf}, "KL, nats")
+
+    assert shade.told == "KL, nats: nowhere a finite number"
+    assert "nowhere a finite number" in legend(shade)
+    assert "<svg" not in legend(shade)
+    assert "<svg" in legend(replace(shade, numbers={"ffn_0": 1.0, "ffn_1": math.nan}))
 
 
 def test_the_norm_is_meant_where_nothing_is_said_and_a_mean_is_around_zero() -> None:

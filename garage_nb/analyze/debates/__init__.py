@@ -1,1 +1,1 @@
-"""Debates beside what they must beat: the untouched model, one noise of the same variance, and a vote of equal cost."""
+"""Debates beside what they must beat: the untouched model, one noise as loud, and a vote of as many draws."""

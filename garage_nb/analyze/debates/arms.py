@@ -1,4 +1,4 @@
-"""Arms: the debate in several forms, and what each of them must beat at the same cost.
+"""Arms: the debate in several forms, and what each of them must beat for as much, or less.
 
 A new arm is one function here and its line in `arms`.
 """
@@ -21,7 +21,7 @@ from ...core.stats import exact
 from ...errors import NotFiniteError
 from ...inject.debating.debating import Debating
 from ...inject.debating.gate import Gate
-from ...inject.debating.held import Held, held
+from ...inject.debating.held import held
 from ...inject.debating.perspectives import viewed
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
@@ -47,7 +47,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Arm:
-    """`passes` for a token, side by side; what is `by_chance` is another thing with every draw."""
+    """`passes` of the model are run for a token; what is `by_chance` is another thing with every draw."""
 
     name: str
     passes: int
@@ -59,17 +59,16 @@ def arms(debating: Debating, lifted: Lifted, gate: Gate | None) -> list[Arm]:
     """The untouched model first. `debating` says how far perspectives run in one arm; in others not at all, and to the
     end; where nothing runs, none is said to run. A `gate` makes one arm more.
     """
-    whole = replace(debating, blocks=None).span(lifted.spec).blocks
-    far = whole if debating.blocks is None else debating.blocks
-    cost = len(debating.seeds) + 1
+    whole, far = (replace(debating, blocks=blocks).span(lifted.spec).blocks for blocks in (None, debating.blocks))
+    count = len(debating.seeds)
     names = {far: f"{far} block{'s' * (far != 1)} on", whole: "to the end", 0: "merged in place"}
     forms = {names[blocks]: replace(debating, blocks=blocks) for blocks in sorted({0, far, whole})}
     if gate is not None:
         forms[f"gated, {names[far]}"] = replace(debating, blocks=far, reconciliation="gated", gate=gate)
     found = [Arm(UNTOUCHED, 1, _bare, by_chance=False), Arm("one noise", 1, partial(_noise, debating))]
-    found += [Arm(name, cost, partial(_debate, form)) for name, form in forms.items()]
-    found.append(Arm("mean probabilities", cost, partial(_mean, replace(debating, blocks=whole))))
-    return [*found, Arm("vote of draws", cost, partial(_vote, cost, debating.seeds[0]))]
+    found += [Arm(name, count + 1, partial(_debate, form)) for name, form in forms.items()]
+    found.append(Arm("mean probabilities", count, partial(_mean, debating)))
+    return [*found, Arm("vote of draws", 1, partial(_vote, count + 1, debating.seeds[0]))]
 
 
 def matched(debating: Debating) -> float:
@@ -90,15 +89,13 @@ def _bare(asked: Asked) -> Reply:
 
 def _noise(debating: Debating, asked: Asked) -> Reply:
     """One view in place of the stream, as loud as the mean of the perspectives."""
-    spec = asked.lifted.spec
     seed = _drawn(debating, asked.draw).seeds[0]
-    write = viewed(debating.divergence, matched(debating), seed)
-    site = spec.site(debating.span(spec).start.name)
-    return reply(asked.logits(Write(site, write, "one noise")), asked.batch.input_ids)
+    return reply(_alone(replace(debating, strength=matched(debating)), seed, asked), asked.batch.input_ids)
 
 
 def _debate(debating: Debating, asked: Asked) -> Reply:
-    found = _held(debating, asked)
+    lifted = asked.lifted
+    found = held(lifted.model, lifted.spec, asked.batch, _drawn(debating, asked.draw), asked.recipe)
     return reply(found.reconciled, asked.batch.input_ids, found.perspectives.argmax(dim=-1))
 
 
@@ -106,14 +103,14 @@ def _mean(debating: Debating, asked: Asked) -> Reply:
     """The mean of what perspectives that never meet would say: Gal & Ghahramani, "Dropout as a Bayesian Approximation",
     2016, where they differ by dropout.
     """
-    each = _held(debating, asked).perspectives
+    each = torch.stack([_alone(debating, seed, asked) for seed in _drawn(debating, asked.draw).seeds])
     logs = exact(each).log_softmax(dim=-1).logsumexp(dim=0) - math.log(len(each))
     return reply(logs, asked.batch.input_ids, each.argmax(dim=-1))
 
 
 def _vote(count: int, seed: int, asked: Asked) -> Reply:
     """Wang et al., "Self-Consistency Improves Chain of Thought Reasoning", 2022, token by token: of `count` draws from
-    the untouched model, at temperature 1, the most frequent is written.
+    the untouched model, at temperature 1, the most frequent is written. All are drawn from one pass.
     """
     shares = exact(asked.logits()).softmax(dim=-1).cpu()
     if bool(shares.isnan().any()):
@@ -123,9 +120,10 @@ def _vote(count: int, seed: int, asked: Asked) -> Reply:
     return voted(drawn.T.unflatten(1, shares.shape[:2]))
 
 
-def _held(debating: Debating, asked: Asked) -> Held:
-    lifted = asked.lifted
-    return held(lifted.model, lifted.spec, asked.batch, _drawn(debating, asked.draw), asked.recipe)
+def _alone(debating: Debating, seed: int, asked: Asked) -> Tensor:
+    """Logits of one view that takes the place of the stream."""
+    spec, write = asked.lifted.spec, viewed(debating.divergence, debating.strength, seed)
+    return asked.logits(Write(spec.site(debating.span(spec).start.name), write, "one view"))
 
 
 def _drawn(debating: Debating, draw: int) -> Debating:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from ...view.frames import framed
 from ...view.shown import Drawn
 from ..bootstrap import Interval, bootstrap
 from ..judging.redrawn import Estimate
+from ..judging.shares import of_paired_shares, of_shares
 from .arms import UNTOUCHED
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ MEASURES = {
     "flipped": "items right here and wrong untouched, or the other way round",
     "disagreement": "items on whose tokens perspectives, or draws, are not of one mind",
 }
+SHARES = ("accuracy", "flipped", "disagreement")
 _SHOWN = {"Brier": "brier", "too sure": "overconfidence", "flipped": "flipped", "apart": "disagreement"}
 COLUMNS = ("value", "low", "high", "change", "change_low", "change_high")
 
@@ -38,10 +42,11 @@ COLUMNS = ("value", "low", "high", "change", "change_low", "change_high")
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Debates(Drawn):
     """`measures` by name, (items, arms), each a mean over `draws`; NaN where an arm has no such thing: a vote has no
-    probabilities, one stream disagrees with nobody. `passes` are forward passes for a token.
+    probabilities, one stream disagrees with nobody. `passes` of the model were run for a token.
 
     Sure is the probability of what was written at the answers' places, of a vote its share of the draws. Intervals are
-    at 95 %, by redrawing items, those of a change in pairs; they hold for items like these, not for other seeds.
+    at 95 %: of shares of items Wilson's, of their change Bonett and Price's, of the rest by redrawing items, those of a
+    change in pairs; they hold for items like these, not for other seeds. What an arm changes over itself has none.
     `gates` says what gates there were, empty where nothing was gated.
     """
 
@@ -58,7 +63,8 @@ class Debates(Drawn):
 
     def value(self, measure: str) -> Interval:
         """The mean of each arm."""
-        return bootstrap(self._measure(measure), seed=self.seed)
+        found = self._measure(measure)
+        return of_shares(found) if measure in SHARES else bootstrap(found, seed=self.seed)
 
     def change(self, measure: str, than: str = UNTOUCHED) -> Interval:
         """Of each arm over another, item by item."""
@@ -66,7 +72,11 @@ class Debates(Drawn):
             raise InputError(f"There is no arm {than!r}.", f"There are: {', '.join(self.arms)}.")
         found = self._measure(measure)
         at = self.arms.index(than)
-        return bootstrap(found - found[:, at : at + 1], seed=self.seed)
+        moved = found - found[:, at : at + 1]
+        sure = of_paired_shares(moved) if measure in SHARES else bootstrap(moved, seed=self.seed)
+        itself = torch.arange(len(self.arms)) == at
+        low, high = (end.masked_fill(itself, math.nan) for end in (sure.low, sure.high))
+        return replace(sure, low=low, high=high)
 
     def frame(self, than: str = UNTOUCHED) -> pd.DataFrame:
         """One row a measure and arm, with its change over the arm `than`."""
@@ -114,11 +124,19 @@ class Debates(Drawn):
         gates = f" · {self.gates}" if self.gates else ""
         return (
             f"{self._counted}, {count} perspectives {how} · change of accuracy over untouched with its 95 % interval,"
-            f" of log p in nats per item · {UNTOUCHED} and one noise take 1 forward pass per token, the others"
-            f" {count + 1} · one noise: of the variance of the perspectives' mean · merged in place: {NOISE} ·"
+            " of log p in nats per item · one noise: of the variance of the perspectives' mean · merged in place:"
+            f" {NOISE} · vote: of {count + 1} draws from one pass · forward passes per token: {self._passes} ·"
             " too sure: sure − right · flipped: right here and wrong untouched, or the other way round · apart: items"
             f" on which perspectives, or draws, differ{gates}{edits}"
         )
+
+    @property
+    def _passes(self) -> str:
+        """`1 for untouched, one noise; 3 for merged in place`."""
+        arms: dict[int, list[str]] = {count: [] for count in sorted(self.passes)}
+        for name, count in zip(self.arms, self.passes, strict=True):
+            arms[count].append(name)
+        return "; ".join(f"{count} for {', '.join(names)}" for count, names in arms.items())
 
     @property
     def _counted(self) -> str:

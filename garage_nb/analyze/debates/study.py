@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ...core.batch import Batch, prepare
 from ...core.progress import progress
 from ...errors import InputError
 from ...inject.debating.debating import Debating
@@ -16,9 +15,8 @@ from ...inject.debating.gate import Gate
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
 from ..judging.exercise import exercises_of
-from ..judging.on_items import ROOM, rows_for
-from ..judging.sheets import ROWS, Sheet, sheets
-from ..texts.token_loss import demand_predicts
+from ..judging.on_items import rows_for
+from ..judging.sheets import Sheet, sheets_by_length
 from .arms import Arm, Asked, arms
 from .debates import Debates
 from .reply import by_exercise, measured
@@ -40,11 +38,10 @@ def debates(
     """
     if type(draws) is not int or draws < 1:
         raise InputError(f"{draws!r} draws cannot be made.", "Ask for one or more.")
-    demand_predicts(lifted)
+    debating = debating.within(lifted.spec)
     exercises, several = exercises_of(items), arms(debating, lifted, gate)
-    rows = sorted(rows_for(lifted, exercises), key=lambda row: len(row.tokens))  # little padding
-    longest = len(rows[-1].tokens) * lifted.spec.vocab_size * 8 * max(arm.passes for arm in several)
-    asked = sheets(rows, max(1, min(ROWS, ROOM // longest)))
+    numbers = 2 * lifted.spec.vocab_size * max(arm.passes for arm in several)  # logits of eight bytes
+    asked = sheets_by_length(rows_for(lifted, exercises), numbers)
     marks: dict[str, list[Tensor]] = {}
     with progress("debating over items", "arm", len(several)) as bar:
         for arm in several:
@@ -79,9 +76,5 @@ def _gates(debating: Debating, gate: Gate | None, draws: int) -> Iterator[str]:
 
 def _marks(arm: Arm, lifted: Lifted, recipe: Recipe, asked: Sequence[Sheet], draw: int, count: int) -> Tensor:
     """(exercises, marks) of one draw."""
-    each = [arm.answer(Asked(lifted, recipe, _batch(sheet, lifted), draw)).marks(sheet) for sheet in asked]
+    each = [arm.answer(Asked(lifted, recipe, sheet.batch(lifted.model), draw)).marks(sheet) for sheet in asked]
     return by_exercise(torch.cat(each), torch.cat([sheet.numbers for sheet in asked]), count)
-
-
-def _batch(sheet: Sheet, lifted: Lifted) -> Batch:
-    return prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model)

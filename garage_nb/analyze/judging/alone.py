@@ -8,7 +8,6 @@ from ...core.batch import Prompt
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
 from ..texts.domains import Domains
-from ..texts.token_loss import demand_predicts
 from .exercise import Exercise
 from .finding import Finding
 from .findings import of_items, of_texts
@@ -22,7 +21,6 @@ def alone(
     lifted: Lifted, recipe: Recipe, texts: Prompt | Domains, exercises: Sequence[Exercise], *, seed: int = 0
 ) -> tuple[Finding, ...]:
     """By domain, all of them first where there are several; as `judge` measures them, with the recipe in force."""
-    demand_predicts(lifted)
     line = Lineup({lifted.spec.model_id: lifted}, recipe)
     asked = questions(line, texts, list(exercises) or None)
     read = of_texts(line.names, on_texts(line, asked.domains, asked.texts, [True]), {}, seed)

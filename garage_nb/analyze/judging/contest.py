@@ -28,12 +28,8 @@ class Contest:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 %, of the difference: Bonett & Price, "Adjusted Wald Confidence Interval for a Difference of Binomial
-        Proportions Based on Paired Data", 2012. It has a width where no item tells the two apart, too.
-        """
-        won, lost = (self.won + 1) / (self.n + 2), (self.lost + 1) / (self.n + 2)
-        reach = Z * sqrt((won + lost - (won - lost) ** 2) / (self.n + 2))
-        return max(-1.0, won - lost - reach), min(1.0, won - lost + reach)
+        """95 %, of the difference, as `adjusted_wald` says."""
+        return adjusted_wald(self.won - self.lost, self.won + self.lost, self.n)
 
     @property
     def p(self) -> float:
@@ -64,6 +60,16 @@ class Contest:
         spread = sqrt(max(told - difference**2, 0.0))
         reach: float = (_z(level) * sqrt(told) + POWER_Z * spread) / difference
         return reach * reach
+
+
+def adjusted_wald(total: float, squares: float, n: int) -> tuple[float, float]:
+    """95 %, of a mean difference, by the sum of the differences of `n` items and the sum of their squares: Bonett &
+    Price, "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data", 2012. One
+    item won and one lost are added, so it has a width where no item tells the two apart, too.
+    """
+    mean = total / (n + 2)
+    reach = Z * sqrt(((squares + 2) / (n + 2) - mean**2) / (n + 2))
+    return max(-1.0, mean - reach), min(1.0, mean + reach)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

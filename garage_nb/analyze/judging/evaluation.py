@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
+from ...plain import count
 from ...view.bars import Table
 from ...view.figure import Plot
 from ...view.frames import framed
@@ -119,12 +120,14 @@ class Evaluation(Drawn):
     def _counted(self) -> str:
         told = []
         if self.texts is not None:
-            told.append(f"{len(self.texts.domains):,} texts of {int(self.texts.tokens[0].sum()):,} tokens")
+            texts, tokens = len(self.texts.domains), int(self.texts.tokens[0].sum())
+            told.append(f"{count(texts, 'text')} of {count(tokens, 'token')}")
         if self.items is not None:
-            told.append(f"{len(self.items.domains):,} items")
+            told.append(count(len(self.items.domains), "item"))
         if self.edits:
-            told.append(f"{self.edits} edits in force in the judged model")
-        return ", ".join([*told, f"timed in {len(self.costs[0].seconds)} rounds of {self.costs[0].tokens} tokens"])
+            told.append(f"{count(self.edits, 'edit')} in force in the judged model")
+        timed = f"timed in {len(self.costs[0].seconds)} rounds of {count(self.costs[0].tokens, 'token')}"
+        return ", ".join([*told, timed])
 
 
 def _row(one: Finding) -> Sequence[object]:

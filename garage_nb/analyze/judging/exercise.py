@@ -24,6 +24,11 @@ class Exercise:
     def text(self) -> str:
         return "".join(self.ways[0])
 
+    @property
+    def given(self) -> str:
+        """What is asked, whatever the answer and the spacing: of two answers to one prompt, each tells of the other."""
+        return " ".join("".join(self.ways[0][::2]).split())
+
 
 def exercises_of(given: Sequence[Any]) -> list[Exercise]:
     """Pairs, mappings, or exercises as they are; equal ones once. InputError says which cannot be read."""

@@ -16,7 +16,6 @@ from ...core.vocabulary import vocab_size
 from ...errors import InputError
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
-from ..texts.token_loss import demand_predicts
 
 ENSEMBLE = "ensemble"
 
@@ -65,12 +64,10 @@ class Lineup:
 
 
 def lineup(judged: Lifted, against: Mapping[str, Lifted], recipe: Recipe) -> Lineup:
-    """InputError where there is none to judge against, UnsupportedModelError for one that predicts no next token."""
+    """InputError where there is none to judge against."""
     if not against:
         raise InputError("There is nothing to judge by.", "Give one model or more that it is held against.")
     lifted = {_unlike(judged.spec.model_id, "judged", against): judged, **against}
-    for one in lifted.values():
-        demand_predicts(one)
     return Lineup(lifted, recipe)
 
 

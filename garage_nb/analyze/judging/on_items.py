@@ -9,16 +9,15 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from ...core.batch import Batch, prepare
+from ...core.batch import prepare
+from ...core.next_token import demand_predicts
 from ...core.progress import progress
 from ...core.vocabulary import vocab_size
 from ...errors import InputError, NotFiniteError, UnsupportedModelError
 from ...registry.lift import Lifted
 from .exercise import Exercise
 from .lineup import Lineup
-from .sheets import ROWS, Encode, Row, Sheet, rows_of, sheets, solved
-
-ROOM = 1 << 26  # bytes of logits at a time
+from .sheets import Encode, Row, rows_in_room, rows_of, sheets, solved
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,7 +37,7 @@ def on_items(lineup: Lineup, exercises: Sequence[Exercise], read: Sequence[Seque
     with progress("judging by items", "sheet", len(asked[0])) as bar:
         for several in zip(*asked, strict=True):
             answers = lineup.logits(
-                [_batch(sheet, one) for sheet, one in zip(several, lineup.lifted.values(), strict=True)]
+                [sheet.batch(one.model) for sheet, one in zip(several, lineup.lifted.values(), strict=True)]
             )
             for place, (logits, reader) in enumerate(zip(answers, lineup.readers, strict=True)):
                 right[place].append(several[reader].right(_likeliest(logits)))
@@ -51,8 +50,9 @@ def on_items(lineup: Lineup, exercises: Sequence[Exercise], read: Sequence[Seque
 def rows_for(lifted: Lifted, exercises: Sequence[Exercise]) -> list[Row]:
     """InputError without a tokenizer, for an answer that takes no token, and for an exercise that is too long.
 
-    UnsupportedModelError for a model that reads a text apart from what it writes.
+    UnsupportedModelError for a model that predicts no next token, or reads a text apart from what it writes.
     """
+    demand_predicts(lifted.model)
     if lifted.tokenizer is None:
         raise InputError(f"No tokenizer came with {lifted.spec.model_id}.", "Load it with one, or judge by texts only.")
     if getattr(getattr(lifted.model, "config", None), "is_encoder_decoder", False):
@@ -76,16 +76,9 @@ def _encoder(lifted: Lifted) -> Encode:
 
 
 def _size(lineup: Lineup, read: Sequence[Sequence[Row]]) -> int:
-    """Rows of which the logits of all models fit in the room."""
-    each = [
-        max(len(row.tokens) for row in rows) * vocab_size(one.model) * 4
-        for one, rows in zip(lineup.lifted.values(), read, strict=True)
-    ]
-    return max(1, min(ROWS, ROOM // max(each)))
-
-
-def _batch(sheet: Sheet, lifted: Lifted) -> Batch:
-    return prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model)
+    """Rows of which the logits of every model fit in the room."""
+    pairs = zip(lineup.lifted.values(), read, strict=True)
+    return min(rows_in_room(rows, vocab_size(one.model)) for one, rows in pairs)
 
 
 def _likeliest(logits: Tensor) -> Tensor:

@@ -14,22 +14,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...core.batch import Prompt, prepare
+from ...core.batch import Prompt
 from ...core.run import logits
 from ...core.sites import Tap
 from ...core.vocabulary import vocab_size
 from ...errors import NotFiniteError, UnsupportedModelError
 from ...inject.recipe import Recipe
+from ...plain import count
 from ...registry.lift import Lifted
 from ..texts.domains import Domains
 from ..texts.prompt import read_ids
-from ..texts.token_loss import Item, demand_predicts
+from ..texts.token_loss import Item
 from .answer_losses import answer_losses
 from .lineup import Lineup
 from .questions import Given, questions
-from .sheets import ROWS, Row, Sheet, sheets
+from .sheets import Row, Sheet, sheets_by_length
 
-ROOM = 1 << 26  # bytes of logits at a time
 Taps = Callable[[], Iterable[Tap]]  # fresh ones for every pass, for an edit may count its draws
 
 
@@ -70,23 +70,23 @@ class Paper:
 
     @property
     def counted(self) -> str:
-        told = [f"{len(self.domains):,} texts of {int(self.tokens.sum()):,} tokens"] if self.domains else []
-        return ", ".join([*told, f"{len(self.asked):,} items"] if self.asked else told)
+        texts = f"{count(len(self.domains), 'text')} of {count(int(self.tokens.sum()), 'token')}"
+        items = count(len(self.asked), "item")
+        return ", ".join([*([texts] if self.domains else []), *([items] if self.asked else [])])
 
 
 def paper(lifted: Lifted, texts: Prompt | Domains | None, exercises: Given | None = None) -> Paper:
     """Equal texts and items once. InputError where there are none; UnsupportedModelError for a model that predicts no
     next token, or reads a text apart from what it writes.
     """
-    demand_predicts(lifted)
     asked = questions(Lineup({lifted.spec.model_id: lifted}, Recipe()), texts, exercises)
-    rows = [_row(number, item) for number, item in enumerate(asked.texts[0])]
+    rows, numbers = [_row(number, item) for number, item in enumerate(asked.texts[0])], vocab_size(lifted.model)
     return Paper(
         domains=tuple(asked.domains),
         tokens=torch.tensor([sum(row.answers) for row in rows], dtype=torch.float64),
         asked=tuple(one.domain for one in asked.exercises),
-        texts=_sheets(rows, lifted),
-        items=_sheets(asked.rows[0], lifted),
+        texts=sheets_by_length(rows, numbers),
+        items=sheets_by_length(asked.rows[0], numbers),
     )
 
 
@@ -96,16 +96,9 @@ def _row(number: int, item: Item) -> Row:
     return Row(number, tuple(read_ids(item.batch).tolist()), (False, *item.counted.tolist()))
 
 
-def _sheets(rows: Sequence[Row], lifted: Lifted) -> list[Sheet]:
-    """With little padding, and as many rows as have room for their logits."""
-    longest = max((len(row.tokens) for row in rows), default=1)
-    size = max(1, min(ROWS, ROOM // (longest * vocab_size(lifted.model) * 4)))
-    return sheets(sorted(rows, key=lambda row: len(row.tokens)), size)
-
-
 def _answered(model: Any, sheet: Sheet, taps: Taps) -> Float[Tensor, "rows seq vocab"]:
     """NaN would look like any other number to what is the likeliest."""
-    found = logits(model, prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, model), taps())
+    found = logits(model, sheet.batch(model), taps())
     if bool(found.isnan().any()):
         raise NotFiniteError("The logits hold NaN.", "Take the last edit back, or load in float32.")
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.batch import Batch, Prompt, prepare
+from ...core.next_token import demand_predicts
 from ...errors import InputError
 from ..texts.domains import Domains, prompts_by_domain, texts_by_domain
 from ..texts.prompt import read_ids
@@ -54,7 +55,11 @@ class Questions:
 
 
 def questions(line: Lineup, texts: Prompt | Domains | None, exercises: Given | None) -> Questions:
-    """Equal ones once. InputError where there are none, and for ids that mean other tokens to one of the models."""
+    """Equal ones once. InputError where there are none, and for ids that mean other tokens to one of the models;
+    UnsupportedModelError for one that predicts no next token.
+    """
+    for one in line.lifted.values():
+        demand_predicts(one.model)
     if texts is None and exercises is None:
         raise InputError("There is nothing to judge by.", "Give texts, or items with a prompt and an answer, or both.")
     asked = [] if exercises is None else _exercises(exercises)

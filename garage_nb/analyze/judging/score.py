@@ -11,9 +11,9 @@ Z = 1.96  # of the normal distribution, for 95 %
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """`right` of `n` items."""
+    """`right` of `n` items; no whole number where an item counts with the mean of several answers."""
 
-    right: int
+    right: float
     n: int
 
     @property

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from ...core.batch import Batch, batch_of, prepare
 from .exercise import Exercise
 
 ROWS = 50  # of a sheet at most
+ROOM = 1 << 26  # bytes of what one pass leaves
 Encode = Callable[[str, bool], list[int]]  # a text, and whether it stands at the start
 
 
@@ -42,6 +45,9 @@ class Sheet:
         correct = predicted[:, :-1] == self.ids[:, 1:]
         return (correct | ~self.answers[:, 1:]).all(-1)
 
+    def batch(self, model: Any) -> Batch:
+        return prepare({"input_ids": self.ids, "attention_mask": self.mask}, model)
+
 
 def rows_of(encode: Encode, exercises: Sequence[Exercise]) -> list[Row]:
     return [_row(encode, number, way) for number, one in enumerate(exercises) for way in one.ways]
@@ -50,6 +56,17 @@ def rows_of(encode: Encode, exercises: Sequence[Exercise]) -> list[Row]:
 def sheets(rows: Sequence[Row], size: int = ROWS) -> list[Sheet]:
     """In the order of the rows."""
     return [_sheet(rows[place : place + size]) for place in range(0, len(rows), size)]
+
+
+def sheets_by_length(rows: Sequence[Row], numbers: int) -> list[Sheet]:
+    """Those of like length side by side, which leaves little padding, and as many as `rows_in_room` says."""
+    return sheets(sorted(rows, key=lambda row: len(row.tokens)), rows_in_room(rows, numbers))
+
+
+def rows_in_room(rows: Sequence[Row], numbers: int) -> int:
+    """How many a sheet may have when a pass leaves so many numbers of four bytes a token: the logits, and what else."""
+    longest = max((len(row.tokens) for row in rows), default=1)
+    return max(1, min(ROWS, ROOM // (longest * numbers * 4)))
 
 
 def solved(right: Sequence[Bool[Tensor, " rows"]], asked: Sequence[Sheet], count: int) -> Bool[Tensor, " exercises"]:
@@ -61,14 +78,9 @@ def solved(right: Sequence[Bool[Tensor, " rows"]], asked: Sequence[Sheet], count
 
 
 def _sheet(rows: Sequence[Row]) -> Sheet:
-    width = max(len(row.tokens) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask, answers = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
-    for place, row in enumerate(rows):
-        ids[place, : len(row.tokens)] = torch.tensor(row.tokens)
-        mask[place, : len(row.tokens)] = 1
-        answers[place, : len(row.tokens)] = torch.tensor(row.answers)
-    return Sheet(ids=ids, mask=mask, answers=answers, numbers=torch.tensor([row.number for row in rows]))
+    read, answers = batch_of([row.tokens for row in rows]), batch_of([row.answers for row in rows]).input_ids.bool()
+    numbers = torch.tensor([row.number for row in rows])
+    return Sheet(ids=read.input_ids, mask=read.attention_mask, answers=answers, numbers=numbers)
 
 
 def _row(encode: Encode, number: int, way: tuple[str, ...]) -> Row:

@@ -134,18 +134,19 @@ def unfolding(
     lifted: Lifted, prompt: Prompt, debating: Debating, recipe: Recipe = NO_EDITS, *, steps: int = 1
 ) -> Iterator[Debated]:
     """The same, with what there is by now after every step."""
-    batch, span = prepare(prompt, lifted.model, lifted.tokenizer), debating.span(lifted.spec)
+    batch, how = prepare(prompt, lifted.model, lifted.tokenizer), debating.within(lifted.spec)
     if batch.input_ids.shape[0] != 1 or batch.padding is not None:
         raise InputError("One prompt without padding was expected.", "Debate one text after the other.")
     if type(steps) is not int or steps < 1:
         raise InputError(f"{steps!r} steps cannot be taken.", "Ask for one or more.")
     text = prompt if isinstance(prompt, str) else " ".join(map(str, batch.input_ids[0].tolist()))
+    layers = how.span(lifted.spec).layers
     empty = Debated(
-        model_id=lifted.spec.model_id, prompt=text, debating=debating, layers=span.layers, edits=len(recipe), steps=()
+        model_id=lifted.spec.model_id, prompt=text, debating=how, layers=layers, edits=len(recipe), steps=()
     )
     made: list[Step] = []
     with progress("debating", "step", steps) as bar:
-        for step in _stepped(lifted, batch, debating, recipe, steps):
+        for step in _stepped(lifted, batch, how, recipe, steps):
             made.append(step)
             bar.update()
             yield replace(empty, steps=tuple(made))

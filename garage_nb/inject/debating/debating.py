@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...core.chain import Link
 from ...core.seed import seeded
@@ -95,9 +95,16 @@ class Debating:
             )
         return Span(tuple(later[: blocks + 1]))
 
+    def within(self, spec: ModelSpec) -> Debating:
+        """The same by the layer's own name and with its blocks counted: what does the same in this model is equal.
+        EditError as of `span`.
+        """
+        span = self.span(spec)
+        return replace(self, at=span.start.name, blocks=span.blocks)
+
     def status(self, blocks: int | None) -> str:
         """What must be said of it, where it runs on for so many blocks."""
-        trained = "untrained"
+        trained = "untrained" if self.reconciliation == "gated" else "no gate"
         if self.gate is not None and self.gate.fit is not None:
             trained = f"gate fitted on {self.gate.fit.n:,} texts" if self.is_own_gate else "gate of another debate"
         return f"{trained}; {NOISE}" if blocks == 0 else trained

@@ -43,14 +43,16 @@ class FittedGate(Shown):
     def frame(self) -> pd.DataFrame:
         """One row."""
         card = self.fit
-        row = (self.gate.count, self.gate.width, card.n, card.steps, card.seed, card.loss, card.data)
-        heads = ["perspectives", "width", "texts", "steps", "seed", "loss", "data"]
+        weights = "" if self.gate.model is None else self.gate.model.weights
+        row = (self.gate.count, self.gate.width, card.n, card.steps, card.seed, card.loss, card.data, weights)
+        heads = ["perspectives", "width", "texts", "steps", "seed", "loss", "data", "weights"]
         return framed("debate", [self.debating.settings], heads, [row])
 
     def picture(self) -> Card:
         card = self.fit
         facts = {
             "gate of": self.debating.settings,
+            "of model": "not known" if self.gate.model is None else str(self.gate.model),
             "weighs": f"{self.gate.count} perspectives, {self.gate.width} wide",
             "fitted on": f"{card.n:,} texts {card.data[:8]}, {card.steps} steps, seed {card.seed}",
             "loss of the last step": f"{number(card.loss if card.loss is not None else float('nan'))} nats per token",

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ...core.batch import prepare
 from ...core.calling import answer, asked
 from ...core.cancel import cancel_in_force, cancellable
 from ...core.prefix import Prefix
@@ -21,8 +20,7 @@ from ...core.seed import seeded
 from ...core.sites import Tap
 from ...errors import EditError, NotFiniteError
 from ...registry.lift import Lifted
-from ..blades.card import FitCard
-from ..blades.fitting.captures import data_hash
+from ..blades.card import ModelCard
 from ..blades.fitting.lessons import Lesson, Lessons, lessons_of, together
 from ..blades.fitting.training import TRAINING, Training
 from ..recipe import Recipe
@@ -44,13 +42,12 @@ def fit_gate(
     """
     if debating.reconciliation != "gated":
         raise EditError(f"{debating.reconciliation} has no gate to fit.", 'Use reconciliation "gated".')
-    started, bare = time.perf_counter(), replace(debating, gate=None)
-    bare.span(lifted.spec)
+    started, bare = time.perf_counter(), replace(debating, gate=None).within(lifted.spec)
     live = _zeros(len(debating.seeds), lifted.spec.hidden_dim)
     loss = _moved(lifted, replace(bare, gate=live), recipe, lessons_of(lessons, lifted), how)
-    seconds, count = time.perf_counter() - started, len(lessons.prompts)
-    card = FitCard(data=data_hash(lessons.texts), n=count, seed=how.seed, steps=how.steps, seconds=seconds, loss=loss)
-    return replace(bare, gate=Gate(live.weight.detach(), live.bias.detach(), card, bare.settings))
+    card = how.card(lessons, loss, time.perf_counter() - started)
+    weight, bias = live.weight.detach(), live.bias.detach()
+    return replace(bare, gate=Gate(weight, bias, card, bare.settings, ModelCard.of(lifted)))
 
 
 def _moved(lifted: Lifted, debating: Debating, recipe: Recipe, lessons: list[Lesson], how: Training) -> float:
@@ -79,9 +76,8 @@ def _slopes(
     lifted: Lifted, debating: Debating, recipe: Recipe, moving: list[Tensor], chosen: list[Lesson]
 ) -> tuple[float, Sequence[Tensor]]:
     """The loss of a batch in nats a token, and its gradient with regard to what is moved."""
-    ids, mask, wanted = together(chosen)
     model, open_ = lifted.model, Perspectives(debating)
-    batch = prepare({"input_ids": ids, "attention_mask": mask}, model)
+    batch, wanted = together(chosen, model)
     taps: list[Tap] = [*side_by_side([recipe] * open_.rows, lifted.spec), *open_.taps(lifted.spec)]
     with own_run(model), torch.inference_mode(False), torch.enable_grad():
         with attached_for(model, batch, Prefix(), taps, rows=open_.rows):

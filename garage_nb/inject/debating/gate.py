@@ -11,7 +11,8 @@ from torch.nn.functional import linear
 
 from ...core.seed import seeded
 from ...errors import EditError
-from ..blades.card import FitCard
+from ...registry.lift import Lifted
+from ..blades.card import FitCard, ModelCard
 
 TINY = torch.finfo(torch.float32).tiny
 
@@ -21,13 +22,15 @@ class Gate:
     """Shares are the softmax of weight · x + bias, where x are the n perspectives side by side, each divided by its
     root mean square. All zeros give the average.
 
-    `fit` says what it was fitted on, None of one that never was; `debate` in which debate, in words.
+    `fit` says what it was fitted on, None of one that never was; `debate` in which debate, in words; `model` in which
+    model, None where that is not known.
     """
 
     weight: Float[Tensor, "n n*dim"]
     bias: Float[Tensor, " n"]
     fit: FitCard | None = None
     debate: str = ""
+    model: ModelCard | None = None
 
     def __post_init__(self) -> None:
         """EditError for other shapes, NaN and infinity."""
@@ -52,6 +55,20 @@ class Gate:
         size = rows.square().mean(dim=-1, keepdim=True).sqrt().clamp(min=TINY)
         beside = (rows / size).transpose(0, 1).flatten(1)  # (tokens, n · dim)
         return linear(beside, self.weight.to(rows), self.bias.to(rows)).softmax(dim=-1).T
+
+
+def demand_fitted_on(gate: Gate | None, lifted: Lifted) -> None:
+    """EditError where a gate was fitted on other weights: it would weigh all the same, and mean nothing. One that names
+    no model is let through.
+    """
+    if gate is None or gate.model is None:
+        return
+    live = ModelCard.of(lifted)
+    if not gate.model.is_of(live):
+        raise EditError(
+            f"This gate was fitted on {gate.model}; these are other weights, {live}.",
+            "Load that one, or fit the gate again; debate --insist lets it weigh where its width fits.",
+        )
 
 
 def untrained(count: int, width: int, seed: int) -> Gate:

@@ -93,7 +93,7 @@ def held(
     model's own stream and in every perspective, before the debate where they share a place. EditError as of
     `Debating.span`, NotFiniteError for NaN and infinity among the real tokens.
     """
-    open_ = Perspectives(debating)
+    open_ = Perspectives(debating.within(spec))
     edits = side_by_side([recipe] * open_.rows, spec)
     wanted: list[Tap] = [*edits, *open_.taps(spec), *open_.reads(spec)]
     alone = recipe.taps(spec)
@@ -106,7 +106,7 @@ def held(
         raise NotFiniteError(f"{str(debating)!r} leads to NaN or infinity.", "Give less strength, or load in float32.")
     kept = [one[..., -last:].to(own.device) for one in (open_.cosines, open_.shares, open_.likeness)]
     return Held(
-        debating=debating,
+        debating=open_.debating,
         layers=debating.span(spec).layers,
         reconciled=own,
         perspectives=torch.stack(others),

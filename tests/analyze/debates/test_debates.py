@@ -16,8 +16,10 @@ from garage_nb.analyze.debates.arms import Arm, Asked, arms, matched
 from garage_nb.analyze.debates.debates import Debates
 from garage_nb.analyze.debates.reply import Reply, by_exercise, measured, reply, voted
 from garage_nb.analyze.debates.study import debates
+from garage_nb.analyze.judging.contest import Contest
 from garage_nb.analyze.judging.exercise import exercises_of
 from garage_nb.analyze.judging.on_items import rows_for
+from garage_nb.analyze.judging.score import Score
 from garage_nb.analyze.judging.sheets import Sheet, sheets
 from garage_nb.core.batch import prepare
 from garage_nb.errors import EditError, InputError, NotFiniteError
@@ -28,6 +30,7 @@ from garage_nb.inject.edits import Scale
 from garage_nb.inject.recipe import Recipe
 from garage_nb.inject.views import DIVERGENCES
 from garage_nb.registry.lift import Lifted, lift
+from tests.inject.blades.naive import block
 from tests.inject.debating import naive
 from tests.restored import left_as_it_was
 
@@ -83,8 +86,24 @@ def test_arms_are_the_debate_in_three_lengths_beside_what_it_must_beat() -> None
 
     assert found == {
         "untouched": 1, "one noise": 1, "merged in place": 3, "1 block on": 3, "to the end": 3,
-        "gated, 1 block on": 3, "mean probabilities": 3, "vote of draws": 3,
+        "gated, 1 block on": 3, "mean probabilities": 2, "vote of draws": 1,
     }  # fmt: skip
+
+
+def test_passes_are_what_the_model_runs() -> None:
+    """For every row of the sheet, seen by a hook of torch's own."""
+    seen: list[int] = []
+    several = arms(HOW, live(), None)
+    several[0].answer(asked())  # the first run of a model looks at it too
+    handle = block(live(), 0).register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
+    try:
+        for one in several:
+            seen.clear()
+            one.answer(asked())
+
+            assert sum(seen) == one.passes * len(sheet().ids), one.name
+    finally:
+        handle.remove()
 
 
 @pytest.mark.parametrize(("at", "blocks"), [("layer_0", 0), ("layer_-1", 0), ("layer_-1", None)])
@@ -258,9 +277,25 @@ def test_frame_and_table_tell_the_same(study: Debates) -> None:
     assert list(study.frame("one noise").loc["accuracy"]["change"]) == pytest.approx(change.tolist())
     assert list(study.picture().columns[0].values) == pytest.approx(accuracy.mean(0).tolist())
     assert NOISE in study.picture().caption
+    assert "1 for untouched, one noise, vote of draws; 2 for mean probabilities; 3 for m" in study.picture().caption
     assert study.by_domain().loc["facts", "untouched"] == float(accuracy[:2, 0].mean())
     drawn = study.plot("brier").axes.get_lines()[-1].get_xdata()
     assert list(drawn) == pytest.approx(list(study.frame().loc["brier"]["change"])[1:])
+
+
+def test_where_nothing_flips_the_interval_has_a_width(study: Debates) -> None:
+    """Shares have Wilson's, changes Bonett and Price's; of an arm over itself there is nothing to be unsure of."""
+    still = torch.ones(20, 7, dtype=torch.float64)
+    one = replace(study, measures={"accuracy": still, "flipped": 0 * still, "log_prob": -still})
+
+    value, change, flipped = one.value("accuracy"), one.change("accuracy"), one.value("flipped")
+
+    assert (float(value.low[3]), float(value.high[3])) == Score(right=20, n=20).interval
+    assert (float(change.low[3]), float(change.high[3])) == Contest(won=0, lost=0, n=20).interval
+    assert (float(flipped.low[3]), float(flipped.high[3])) == Score(right=0, n=20).interval
+    assert change.low.isnan().tolist() == change.high.isnan().tolist() == [True, *[False] * 6]
+    assert float(one.change("log_prob").low[3]) == 0
+    assert study.value("disagreement").low[0].isnan()
 
 
 def test_what_cannot_be_asked_is_said(study: Debates) -> None:

@@ -120,7 +120,7 @@ def test_the_recipe_acts_in_the_judged_model_alone() -> None:
     assert found.of("perplexity", "untouched").verdict == "worse"
     assert found.of("perplexity", "untouched").estimate == plain.of("perplexity", "untouched").estimate
     assert found.of("divergence", "untouched").estimate.value > 0.1
-    assert "1 edits in force in the judged model" in " ".join(repr(found).split())
+    assert "1 edit in force in the judged model" in " ".join(repr(found).split())
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "mixtral"])

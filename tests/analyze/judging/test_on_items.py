@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from garage_nb.analyze.judging import on_items as module
+from garage_nb.analyze.judging import sheets as module
 from garage_nb.analyze.judging.evaluation import Evaluation
 from garage_nb.analyze.judging.exercise import Exercise, exercises_of
 from garage_nb.analyze.judging.judge import judge

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from garage_nb.analyze.judging import paper as module
+from garage_nb.analyze.judging import sheets as module
 from garage_nb.analyze.judging.judge import judge
 from garage_nb.analyze.judging.paper import paper
+from garage_nb.analyze.judging.sheets import ROOM, ROWS, Row, rows_in_room
 from garage_nb.errors import InputError, NotFiniteError, UnsupportedModelError
 from garage_nb.inject.edits import Scale
 from garage_nb.inject.recipe import Recipe
@@ -62,6 +63,16 @@ def test_in_half_the_precision() -> None:
     found = paper(lift(made), padded(TEXTS)).marks(made)
 
     assert found.losses.tolist() == pytest.approx(losses_of(made, TEXTS), rel=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "numbers", "rows"), [(8, 64, ROWS), (128, 50_257, 2), (128, 10**6, 1), (0, 9, ROWS)]
+)
+def test_a_sheet_has_room_for_what_a_pass_leaves(tokens: int, numbers: int, rows: int) -> None:
+    longest = Row(0, tuple(range(tokens)), (True,) * tokens)
+
+    assert rows_in_room([Row(1, (3,), (True,)), longest] if tokens else [], numbers) == rows
+    assert rows == 1 or rows * tokens * numbers * torch.float32.itemsize <= ROOM
 
 
 def test_as_many_rows_as_have_room(monkeypatch: pytest.MonkeyPatch) -> None:

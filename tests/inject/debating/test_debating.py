@@ -203,7 +203,7 @@ def test_every_step_is_a_debate_over_all_that_was_written(family: str) -> None:
         assert step.apart[0][0] == 0 < step.apart[0][1]
         ids = torch.cat([ids, torch.tensor([[step.id]])], dim=1)
     assert len(found.steps) == 3
-    assert "untrained · agreed in " in str(found)
+    assert "no gate · agreed in " in str(found)
 
 
 class Spelled:
@@ -269,10 +269,24 @@ def test_it_says_untrained_until_it_is_fitted_and_noise_where_nothing_runs() -> 
     assert str(replace(how, gate=untrained(2, 32, 0))).endswith("(untrained)")
     assert str(replace(how, blocks=0)).endswith(f"(untrained; {NOISE})")
     last = debated(replace(live, tokenizer=None), prompt(), Debating("layer_-1"))
-    assert (last.blocks, last.status) == (0, f"untrained; {NOISE}")
+    assert (last.blocks, last.status) == (0, f"no gate; {NOISE}")
+    assert str(Debating("layer_1", 1, reconciliation="confidence")).endswith("(no gate)")
     fitted = fit_gate(live, how, LESSONS, replace(QUICK, steps=1))
     assert str(fitted).endswith(f"(gate fitted on {len(LESSONS.prompts)} texts)")
     assert str(replace(fitted, seeds=(1, 2))).endswith("(gate of another debate)")
+
+
+def test_to_the_end_is_as_many_blocks_as_there_are() -> None:
+    live = replace(lifted("llama"), tokenizer=None)
+    whole, counted = (Debating(*far, reconciliation="gated") for far in (("layer_-3",), ("layer_0", 2)))
+
+    fitted = fit_gate(lifted("llama"), whole, LESSONS, replace(QUICK, steps=1))
+
+    assert whole.within(live.spec) == counted
+    assert debated(live, prompt(), whole) == debated(live, prompt(), counted)
+    assert replace(counted, gate=fitted.gate).is_own_gate
+    assert debated(live, prompt(), replace(whole, gate=fitted.gate)).status.startswith("gate fitted on")
+    assert ran("llama", whole).debating == counted
 
 
 @pytest.mark.parametrize("family", LEARNED)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from garage_nb.core.batch import prepare
 from garage_nb.core.run import logits
 from garage_nb.errors import EditError, GateFileError, InputError
+from garage_nb.inject.blades.card import ModelCard
 from garage_nb.inject.blades.fitting.training import Training
 from garage_nb.inject.debating.debated import Debated, debated, unfolding
 from garage_nb.inject.debating.debating import NOISE, Debating
@@ -204,7 +205,9 @@ def test_a_gate_comes_back_from_its_folder_to_the_bit(tmp_path: Path) -> None:
         assert found is not None
         assert torch.equal(found.weight, kept.gate.weight)
         assert torch.equal(found.bias, kept.gate.bias)
-        assert (found.fit, found.debate) == (kept.gate.fit, kept.gate.debate)
+        assert (found.fit, found.debate, found.model) == (kept.gate.fit, kept.gate.debate, kept.gate.model)
+    assert kept.gate.model == ModelCard.of(lifted("llama"))
+    assert kept.picture().facts["of model"] == str(kept.gate.model)
     assert Debating("layer_1", 1, reconciliation="gated", gate=load_gate(place)).is_own_gate
     assert gate_given(None) is None
     assert f"{len(LESSONS.prompts)} texts" in repr(kept)
@@ -232,11 +235,14 @@ def tampered(place: Path, how: str) -> None:
         place.unlink()
     elif how == "cut":
         place.write_bytes(place.read_bytes()[:-20])
+    elif how == "model":
+        record["gate"]["model"]["weights"] = "0" * 32
+        place.write_text(json.dumps(record))
     elif how == "loss":
         record["gate"]["fit"]["loss"] = 0.0
         place.write_text(json.dumps(record))
-    elif how == "version":
-        record["version"] = 9
+    elif how in ("older", "newer"):
+        record["version"] = {"older": 1, "newer": 9}[how]
         place.write_text(json.dumps(record))
     elif how == "kind":
         record["format"] = "garage_nb blade"
@@ -246,7 +252,7 @@ def tampered(place: Path, how: str) -> None:
         save_file({name: one + 1 for name, one in weights.items()}, tensors)
 
 
-@pytest.mark.parametrize("how", ["gone", "cut", "loss", "version", "kind", "weights"])
+@pytest.mark.parametrize("how", ["gone", "cut", "loss", "model", "older", "newer", "kind", "weights"])
 def test_a_gate_that_is_not_whole_is_refused(tmp_path: Path, how: str) -> None:
     _, place = gate_in(tmp_path)
     tampered(place, how)
@@ -269,4 +275,6 @@ def test_where_nothing_can_be_written_nothing_is(tmp_path: Path) -> None:
 
 
 def test_a_gate_without_a_fit_is_kept_as_one(tmp_path: Path) -> None:
-    assert load_gate(save_gate(Gate(torch.zeros(2, 8), torch.zeros(2)), tmp_path)).fit is None
+    found = load_gate(save_gate(Gate(torch.zeros(2, 8), torch.zeros(2)), tmp_path))
+
+    assert (found.fit, found.model) == (None, None)
