@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..inject.recipe import History, Recipe
-from ..plain import one_line
+from ..plain import count, one_line
 from ..view.cards import Card
 from ..view.frames import framed
 from ..view.shown import Shown
@@ -34,5 +34,5 @@ class InForce(Shown):
         if not len(self.recipe):
             return Card("Nothing is changed.", note="Try: scale layer_0 0.5")
         facts = {str(number): one_line(str(edit)) for number, edit in enumerate(self.recipe, start=1)}
-        title = "1 edit in force" if len(facts) == 1 else f"{len(facts)} edits in force"
+        title = f"{count(len(facts), 'edit')} in force"
         return Card(title, facts, note="undo takes the last change back, reset all of them.", changed=frozenset(facts))

@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..analyze.pathways.speed import DENSE, MASKED, SLICED, Speed, speeds
+from ..compose.assembly.delivery import Delivery
 from ..compose.slicing.from_masks import kept_by
-from ..compose.slicing.slice import Slice, slice_of
+from ..compose.slicing.slice import slice_of
+from ..inject.mask import Kept
 from ..inject.recipe import Recipe
 from ..registry.lift import Lifted
 from ..view.bars import number
 from ..view.cards import Card
 from ..view.frames import framed
-from ..view.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Slicing(Shown):
-    """`speeds` are of a prompt and of one token, each of the dense, the masked and the sliced model."""
+class Slicing(Delivery):
+    """`kept` are its neurons by their old numbers; `speeds` are of a prompt and of one token, each of the dense, the
+    masked and the sliced model.
+    """
 
-    made: Slice
+    kept: Kept
     speeds: tuple[Speed, ...]
-
-    @property
-    def model(self) -> Any:
-        return self.made.model
-
-    @property
-    def tokenizer(self) -> Any:
-        return self.made.tokenizer
-
-    def saved(self, folder: str | Path) -> Slicing:
-        """Errors as of `save_pretrained`."""
-        return replace(self, made=self.made.saved(folder))
-
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write a folder that `AutoModelForCausalLM.from_pretrained` opens with no garage installed; returns it.
-
-        BuildError where the folder holds what was not built here, or cannot be written.
-        """
-        return self.made.save_pretrained(folder)
 
     def frame(self) -> pd.DataFrame:
         """One row a passage and model: median, least and largest time, the same by the dense one's, and sizes."""
@@ -70,22 +53,22 @@ class Slicing(Shown):
 
     def picture(self) -> Card:
         dense, sliced = (self.speeds[0].costs[name].parameters for name in (DENSE, SLICED))
-        kept = sorted({len(numbers) for numbers in self.made.kept.values()})
+        kept = sorted({len(numbers) for numbers in self.kept.values()})
         facts = {
-            "neurons": f"{', '.join(f'{count:,}' for count in kept)} in each of {len(self.made.kept)} ffns",
+            "neurons": f"{', '.join(f'{count:,}' for count in kept)} in each of {len(self.kept)} ffns",
             "parameters": f"{sliced:,} of {dense:,}",
             **{_named(speed): _said(speed) for speed in self.speeds},
-            **self.made.proofs.facts(),
+            **self.proofs.facts(),
         }
         note = "Times by those of the dense model."
-        return Card(f"{self.made.name}: sliced and proved", facts, note=note)
+        return Card(f"{self.name}: sliced and proved", facts, note=note)
 
 
 def slicing(lifted: Lifted, masks: Recipe, name: str) -> Slicing:
     """Errors as of `kept_by` and `sliced`."""
     kept, means = kept_by(masks, lifted.spec)
     made = slice_of(lifted, kept, means, name)
-    return Slicing(made, tuple(speeds(lifted, masks, made.model)))
+    return Slicing(made, kept, tuple(speeds(lifted, masks, made.model)))
 
 
 def _named(speed: Speed) -> str:

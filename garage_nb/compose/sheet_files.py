@@ -10,7 +10,7 @@ from ..core.files import put, reason
 from ..core.sealed import Broken, OtherVersion, Seal
 from ..errors import BuildError, GarageError
 from .assembly.kept_edits import KeptEdits
-from .assembly.provenance import KEY
+from .assembly.provenance import KEY, SHEET
 from .mergekit.reading import sheet_from
 from .mergekit.writing import recipe_from
 from .sheet import BuildSheet
@@ -43,8 +43,7 @@ def open_sheet(path: str | Path) -> BuildSheet:
         if place.suffix in _YAML:
             return sheet_from(place.read_text(encoding="utf-8"))
         if place.is_dir():
-            said = json.loads((place / "config.json").read_bytes())[KEY]["sheet"]
-            return sheet_from_json(said, KeptEdits.read(place).tensors)
+            return _of_folder(place)
         body = SEAL.read(place)
         return sheet_from_json(_without_tensors(body), SEAL.tensors(body, place))
     except OSError as error:
@@ -55,6 +54,17 @@ def open_sheet(path: str | Path) -> BuildSheet:
         raise
     except (Broken, ValueError, LookupError, TypeError):
         raise BuildError(f"{place} is no whole build sheet.", "Save it again, or name another file.") from None
+
+
+def _of_folder(place: Path) -> BuildSheet:
+    """BuildError for a slice, which is built by none."""
+    made_of = json.loads((place / "config.json").read_bytes())[KEY]
+    if SHEET not in made_of:
+        ids = ", ".join(donor["model_id"] for donor in made_of["donors"].values())
+        raise BuildError(
+            f"{place} holds {ids} with less in it, and no build sheet says that.", f"Open it as a model: load {place}."
+        )
+    return sheet_from_json(made_of[SHEET], KeptEdits.read(place).tensors)
 
 
 def _without_tensors(body: dict[str, Any]) -> dict[str, Any]:

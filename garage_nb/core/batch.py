@@ -94,6 +94,14 @@ def prepare(prompt: Prompt, model: nn.Module, tokenizer: Any = None) -> Batch:
     return replace(with_start(batch, model), position_ids=positions).to(_device(model))
 
 
+def batch_of(rows: Sequence[Sequence[int]], padding: int = 0) -> Batch:
+    """Ids of unlike length, padded on the right with an id that the mask hides. Nothing of them is checked."""
+    longest = max(map(len, rows))
+    ids = [[*row, *[padding] * (longest - len(row))] for row in rows]
+    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
+    return Batch(torch.tensor(ids), torch.tensor(mask))
+
+
 def with_start(batch: Batch, model: Any) -> Batch:
     """For an encoder–decoder model that has written nothing yet: the token it starts from."""
     config = getattr(model, "config", None)
@@ -135,11 +143,7 @@ def _encode(texts: list[str], tokenizer: Any) -> Batch:
     if not all(text.strip() for text in texts):
         raise InputError("The prompt is empty.", 'Give at least one word, for example "The capital of France is".')
     _demand_encodable(texts)
-    rows = [tokenizer(text)["input_ids"] for text in texts]
-    longest = max(map(len, rows))
-    ids = [row + [tokenizer.pad_token_id or 0] * (longest - len(row)) for row in rows]
-    mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
-    return Batch(torch.tensor(ids), torch.tensor(mask))
+    return batch_of([tokenizer(text)["input_ids"] for text in texts], tokenizer.pad_token_id or 0)
 
 
 def _demand_encodable(texts: list[str]) -> None:

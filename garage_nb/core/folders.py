@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from uuid import uuid4
 
 from .claimed import claimed_beside
@@ -15,6 +16,15 @@ from .files import settle
 
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux' renameat2
 _HERE = -100  # AT_FDCWD: paths as they stand
+
+
+def demand_writable(folder: Path) -> None:
+    """Asked before the work whose result goes there: OSError where nothing could be written in the folder, or it could
+    not be made. Nothing stays of it.
+    """
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    with TemporaryFile(dir=there):
+        pass
 
 
 @contextmanager

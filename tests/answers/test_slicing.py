@@ -52,7 +52,7 @@ def test_neurons_kept_for_a_domain_are_sliced(garage: Garage, tmp_path: Path) ->
 
     made = garage.slice(found, keep=0.25, domain="count", to=str(tmp_path / "small"), name="small")
 
-    assert made.made.kept == found.kept("count", keep=0.25)
+    assert made.kept == found.kept("count", keep=0.25)
     again = Garage(str(tmp_path / "small"))
     assert again.spec.parts["ffn_1"].intermediate_dim == 16
     garage.apply(found.mask("count", keep=0.25))
@@ -92,6 +92,9 @@ def test_what_cannot_be_sliced_is_refused_and_nothing_changes(garage: Garage, tm
         with pytest.raises(kind, match=said):
             garage.slice(selection, to=str(tmp_path / "small"))
 
+    for selection in (None, MASKS):
+        with pytest.raises(InputError, match=r"which neurons stay, whatever --keep and --domain says.*\nLeave it out"):
+            garage.slice(selection, keep=0.5, domain="count")
     refused(EditError, "No neuron is masked")
     refused(InputError, "A str chooses no neurons", "ffn_0")
     refused(BuildError, "ffn_1 would stay as they are", Recipe((Mask("ffn_0", drop=0),)))

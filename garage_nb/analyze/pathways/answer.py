@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from ...errors import InputError
-from ...inject.mask import Mask
+from ...inject.mask import Kept, Mask
 from ...inject.recipe import Recipe
 from ...view.bars import Column, Table, number
 from ...view.figure import Plot
@@ -20,7 +20,7 @@ from ...view.shown import Drawn
 from ..bootstrap import Interval, bootstrap
 from .effects import Effects
 from .harmful import LEVEL, Harm
-from .keeping import Kept, kept, masks
+from .keeping import kept, masks
 from .removal import DRAWS, Removal
 from .sample import Sample
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MEASURES = {
     "harmful": "neurons that harm the domain, as chosen",
     "confirmed": "neurons that harm the domain, confirmed",
-    "together": "change of log p, nats per token",
+    "together": "change of log p without the neurons chosen, nats per token",
 }
 
 
@@ -130,7 +130,7 @@ class FoundPathways(Drawn):
         if measure not in MEASURES:
             raise InputError(f"There is no measure {measure!r} of pathways.", f"There are: {', '.join(MEASURES)}.")
         together, label = measure == "together", MEASURES[measure]
-        rows = [f"chosen for {name}" for name in self.domains] if together else list(self.harm)
+        rows = [f"for {name}" for name in self.domains] if together else list(self.harm)
         moved = [one.mean.tolist() for one in self.moved]
         values = moved if together else [self._counts(measure, name) for name in self.harm]
         drawn = grid(rows, self.domains, values, label, across="domain", signed=together, ax=ax)
@@ -142,7 +142,7 @@ class FoundPathways(Drawn):
             Column("harm it", self._totals("chosen")),
             Column("confirmed", self._totals("confirmed")),
             Column("effects, summed", self._known(self.summed.tolist())),
-            Column("all gone", [mean for mean, _, _ in own], bar=True),
+            Column("all gone", [mean for mean, _, _ in own]),
             Column("95 % from", [low for _, low, _ in own]),
             Column("to", [high for _, _, high in own]),
             Column("random", self._means(self.removal.random, own=True)),

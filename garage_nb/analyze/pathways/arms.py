@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...core.seed import seeded
+from ...core.seed import spawned
 from ...inject.edit import Edit
 from ...inject.edits import Through
 from .activity import Activity
@@ -76,13 +76,13 @@ def _global(grounds: Grounds, domain: int, share: float) -> Ways:
 
 def _other(grounds: Grounds, domain: int, share: float) -> Ways:
     """The same ones at every share."""
-    order = torch.randperm(grounds.domains - 1, generator=seeded(grounds.seed + domain))[:DRAWS]
+    order = torch.randperm(grounds.domains - 1, generator=spawned(grounds.seed, "other", domain))[:DRAWS]
     return [_own(grounds, other + (other >= domain), share)[0] for other in order.tolist()]
 
 
 def _random(grounds: Grounds, domain: int, share: float) -> Ways:
     """Those of a smaller share are among those of a larger one."""
-    generator = seeded(grounds.seed + domain)
+    generator = spawned(grounds.seed, "random", domain)
     drawn = [
         {name: torch.rand(len(one), generator=generator) for name, one in grounds.reach.items()} for _ in range(DRAWS)
     ]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ...core.batch import Batch, prepare
+from ...core.batch import Batch
 from ...core.run import logits
 from ...core.seed import seeded
 from ...core.vocabulary import vocab_size
@@ -24,10 +24,9 @@ from ...registry.lift import Lifted
 from ..judging.answer_losses import mean_answer_losses
 from ..judging.exercise import Exercise
 from ..judging.on_items import rows_for
-from ..judging.sheets import ROWS, Row, Sheet, sheets
+from ..judging.sheets import Row, Sheet, sheets_by_length
 from ..routers.quality import first_ways
 
-ROOM = 1 << 27  # bytes of logits and neurons at a time
 LEAST = 4  # items of a domain: two to choose by and two to try
 
 
@@ -51,14 +50,12 @@ class Half:
 
     @cached_property
     def sheets(self) -> list[Sheet]:
-        """Those of like length side by side."""
-        longest = max(len(row.tokens) for row in self.rows)
+        """With room for the logits and for all neurons."""
         neurons = sum(part.intermediate_dim or 0 for part in self.lifted.spec.all_ffn_parts())
-        size = max(1, min(ROWS, ROOM // (longest * (vocab_size(self.lifted.model) + neurons) * 4)))
-        return sheets(sorted(self.rows, key=lambda row: len(row.tokens)), size)
+        return sheets_by_length(self.rows, vocab_size(self.lifted.model) + neurons)
 
     def batch(self, sheet: Sheet) -> Batch:
-        return prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, self.lifted.model)
+        return sheet.batch(self.lifted.model)
 
     def of(self, domain: int) -> Half:
         """Its items alone."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from jaxtyping import Float
 from torch import Tensor
 
 from ...errors import InputError
-from ...inject.mask import Mask
+from ...inject.mask import Kept, Mask
 from .effects import Fills
-
-Kept = dict[str, tuple[int, ...]]
 
 
 def kept(scores: Mapping[str, Float[Tensor, " neurons"]], share: float) -> Kept:
@@ -28,5 +26,5 @@ def counted(neurons: int, share: float) -> int:
     return max(1, round(share * neurons))
 
 
-def masks(keep: Mapping[str, Sequence[int]], fills: Fills) -> list[Mask]:
+def masks(keep: Kept, fills: Fills) -> list[Mask]:
     return [Mask(name, keep=numbers, fill=fills.get(name)) for name, numbers in keep.items()]

@@ -20,8 +20,10 @@ from ..layout.whole import empty, finished, shared, speaker
 from ..sheet import BuildSheet
 from .adapting import with_adapters
 from .as_in_donors import as_in_donors, taken_whole, through_adapters
+from .built import Built
 from .casting import recast
 from .hybrid import Hybrid
+from .kept_edits import KeptEdits
 from .passage import passed
 from .proof import Proof, Proofs, cached, finite, folded, logits_of, rebuilt, untouched
 from .provenance import KEY, Prints, provenance
@@ -47,7 +49,9 @@ def build_checked(checked: Check) -> Hybrid:
     setattr(model.config, KEY, provenance(checked.sheet, before))
     proofs = Proofs(checked.sheet.name, (*_demanded(_proofs(model, made, checked, before)), *merged))
     tokenizer = teller(checked.sheet, layout, checked.donors).whole.tokenizer
-    return Hybrid(checked.sheet.name, model, tokenizer, checked, proofs)
+    edits = KeptEdits(checked.folding.folded, tuple(edit for edit, _ in checked.folding.stays))
+    built = Built(name=checked.sheet.name, model=model, tokenizer=tokenizer, proofs=proofs, edits=edits)
+    return Hybrid(built, checked)
 
 
 def _proofs(model: Any, made: Any, checked: Check, before: Prints) -> Iterator[Proof]:
@@ -56,7 +60,7 @@ def _proofs(model: Any, made: Any, checked: Check, before: Prints) -> Iterator[P
     passage = passed(made, layout.spec, taken_whole(layout))
     logits = passage.logits if made is model else logits_of(model)
     yield finite(model, logits)
-    yield cached(model, logits)
+    yield cached(model)
     yield as_in_donors(passage, layout)
     if not layout.apart:
         yield rebuilt(model, logits)

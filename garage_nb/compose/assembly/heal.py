@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.batch import Batch, prepare
 from ...core.calling import answer, asked
 from ...core.cancel import cancel_in_force, cancellable
+from ...core.next_token import demand_predicts
 from ...core.progress import progress
 from ...core.seed import seeded
 from ...core.singly import singly
@@ -42,9 +43,11 @@ class Healing:
 
 def heal(checked: Check, texts: Sequence[str], how: Healing = Healing()) -> Hybrid:
     """The hybrid with its adapters trained to predict the next token of the texts, and what that changed on those held
-    out. CancelledError, and nothing kept, when it is cancelled. BuildError where there are no adapters.
+    out. CancelledError, and nothing kept, when it is cancelled. BuildError where there are no adapters,
+    UnsupportedModelError for a base that predicts no next token.
     """
     checked.demand()
+    demand_predicts(checked.grafted.base.model)
     layout = finished(checked.grafted)
     if not layout.stitches or len(texts) < HELD_OUT:
         raise BuildError(

@@ -2,54 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...inject.recipe import Recipe
 from ...view.cards import Card
-from ...view.shown import Shown
 from ..layout.check import Check
-from .kept_edits import KeptEdits
-from .proof import Proofs
-from .saving import save
+from .delivery import Delivery
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Hybrid(Shown):
-    """`model` is one of transformers' own class, in evaluation mode."""
+class Hybrid(Delivery):
+    """`check` is of its sheet, with all that is known of how it was put together."""
 
-    name: str
-    model: Any
-    tokenizer: Any
     check: Check
-    proofs: Proofs
 
     @property
     def edits(self) -> Recipe:
         """Those of the sheet that are not in the weights: put them in force wherever the model runs."""
-        return Recipe(tuple(edit for edit, _ in self.check.folding.stays))
-
-    def saved(self, folder: str | Path) -> Hybrid:
-        """Saved, and with the proof that it loads again. Errors as of `save_pretrained`."""
-        _, found = save(self.model, self.tokenizer, self.proofs, self._kept, folder)
-        return replace(self, proofs=replace(self.proofs, rows=(*self.proofs.rows, found)))
-
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write a folder that `AutoModelForCausalLM.from_pretrained` opens with no garage installed; returns it.
-
-        Edits that are not in the weights are kept beside them, for `Garage.load` to put in force.
-        It takes its place whole, and only after plain transformers has given the same logits from it. BuildError where
-        the folder holds what was not built here, or cannot be written; what was there stays.
-        """
-        return save(self.model, self.tokenizer, self.proofs, self._kept, folder)[0]
-
-    @property
-    def _kept(self) -> KeptEdits:
-        return KeptEdits(self.check.folding.folded, self.edits.edits)
+        return Recipe(self.made.edits.stays)
 
     def frame(self) -> pd.DataFrame:
         """One row for each claim that was proved."""

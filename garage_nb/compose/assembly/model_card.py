@@ -1,40 +1,61 @@
-"""Model card: README.md of a hybrid, as the hub reads it."""
+"""Model card: README.md of what was built, as the hub reads it: a hybrid by its sheet, or a model with less in it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ...inject.edit import Edit
 from ...plain import one_line
 from .kept_edits import FILE
 from .proof import Proof, Proofs
+from .provenance import SHEET
 
 _SIGNS = re.compile(r"[\\`*_\[\]<>|&~$#]")
 
 
+@dataclass(frozen=True)
+class _Kind:
+    tag: str
+    made: str  # of which models
+    told: str
+
+
+_HYBRID = _Kind(
+    "merge",
+    "Put together with garage_nb from parts of {}.\nWhat may be done with it, their licences say.",
+    "the build sheet",
+)
+_SLICE = _Kind(
+    "pruned",
+    "{}, made smaller with garage_nb: some of what was in it is gone.\nWhat may be done with it, that model's licence "
+    "says.",
+    "what stayed",
+)
+
+
 def model_card(proofs: Proofs, reloaded: Proof, made_of: Mapping[str, Any], stays: Iterable[Edit] = ()) -> str:
     """`stays` are edits of the sheet that no weight holds."""
-    sheet = made_of["sheet"]
+    kind = _HYBRID if SHEET in made_of else _SLICE
     ids = list(dict.fromkeys(one_line(str(donor["model_id"])) for donor in made_of["donors"].values()))
-    grafts = [one_line(line) for line in made_of["lines"]]
+    base = [f"base {one_line(made_of[SHEET]['base'])}"] if SHEET in made_of else []
     lines = [
         "---",
         "library_name: transformers",
-        "tags: [merge, garage_nb]",
+        f"tags: [{kind.tag}, garage_nb]",
         "base_model:",
         *(f"- {_quoted(name)}" for name in ids),
         "---",
         "",
-        f"# {_plain(sheet['name'])}",
+        f"# {_plain(proofs.name)}",
         "",
-        f"Put together with garage_nb from parts of {', '.join(map(_plain, ids))}.",
-        "What may be done with it, their licences say.",
+        kind.made.format(", ".join(map(_plain, ids))),
         "",
         "```",
-        f"base {one_line(sheet['base'])}",
-        *grafts,
+        *base,
+        *(one_line(line) for line in made_of["lines"]),
         "```",
         "",
         *_apart([one_line(str(edit)) for edit in stays]),
@@ -44,7 +65,7 @@ def model_card(proofs: Proofs, reloaded: Proof, made_of: Mapping[str, Any], stay
         "| --- | --- |",
         *_rows([*proofs.rows, reloaded]),
         "",
-        "`config.json` holds the build sheet, and `garage_build.json` the checksums of all files.",
+        f"`config.json` holds {kind.told}, and `garage_build.json` the checksums of all files.",
         "",
     ]
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core.fingerprint import AtRest
@@ -13,6 +13,7 @@ from ..sheet import BuildSheet
 from ..written import sheet_to_json
 
 KEY = "garage_build"  # in config.json
+SHEET = "sheet"  # of what it says; not there where no sheet would build it again
 Prints = Mapping[str, tuple[Donor, AtRest]]
 
 
@@ -22,12 +23,17 @@ def provenance(sheet: BuildSheet, prints: Prints) -> dict[str, Any]:
     """
     said = {**sheet_to_json(sheet), "texts": []}
     return {
-        "sheet": said,
+        SHEET: said,
         "lines": [str(step) for step in (*sheet.grafts, *sheet.edits)],
         "fitted_on": {"texts": len(sheet.texts), "sha256": hashlib.sha256("\0".join(sheet.texts).encode()).hexdigest()},
         "donors": {name: about(donor, seen) for name, (donor, seen) in prints.items()},
         "built_with": made_with(),
     }
+
+
+def taken_out(donor: Donor, seen: AtRest, lines: Sequence[str]) -> dict[str, Any]:
+    """Of a model with less in it: no sheet says that, and `lines` do."""
+    return {"lines": list(lines), "donors": {donor.name: about(donor, seen)}, "built_with": made_with()}
 
 
 def about(donor: Donor, seen: AtRest) -> dict[str, Any]:

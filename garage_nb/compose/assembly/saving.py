@@ -1,4 +1,4 @@
-"""Saving: a hybrid as a plain folder of transformers, put in its place only when it loads from there unchanged."""
+"""Saving: what was built, as a plain folder of transformers, in its place only when it loads from there unchanged."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from safetensors import SafetensorError
 
 from ...core.auto import auto_class
 from ...core.files import reason
-from ...core.folders import put_folder
+from ...core.folders import demand_writable, put_folder
 from ...core.quiet import quiet_when_small
 from ...core.sealed import digest_of
 from ...core.stored import stored
 from ...errors import BuildError
 from ..stitching.stitched import guests
+from .built import Built
 from .kept_edits import KeptEdits
 from .model_card import model_card
-from .proof import Proof, Proofs, equal, logits_of
+from .proof import Proof, equal, logits_of
 from .provenance import KEY
 from .wrapper_files import HOST, read_wrapper, write_wrapper
 
 RECORD = "garage_build.json"
 
 
-def save(model: Any, tokenizer: Any, proofs: Proofs, edits: KeptEdits, folder: str | Path) -> tuple[Path, Proof]:
+def save(built: Built, folder: str | Path) -> tuple[Path, Proof]:
     """Where it is, and the proof that it loads unchanged. A BuildError leaves what was there before as it was."""
-    place = Path(folder).expanduser()
+    model, tokenizer, edits, place = built.model, built.tokenizer, built.edits, Path(folder).expanduser()
     _demand_free(place)
     try:
         with put_folder(place) as beside, quiet_when_small(_bytes(model)):
@@ -38,13 +39,28 @@ def save(model: Any, tokenizer: Any, proofs: Proofs, edits: KeptEdits, folder: s
                 tokenizer.save_pretrained(beside / HOST if guests(model) else beside)
             edits.write(beside)
             found = _reloaded(model, edits, beside)
-            card = model_card(proofs, found, getattr(model.config, KEY), edits.stays)
+            card = model_card(built.proofs, found, getattr(model.config, KEY), edits.stays)
             (beside / "README.md").write_text(card, encoding="utf-8")
             (beside / RECORD).write_text(_record(beside, getattr(model.config, KEY)), encoding="utf-8")
     except (OSError, SafetensorError) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
-        raise BuildError(f"The hybrid cannot be written: {why}: {place}", "Name another folder.") from error
+        raise _unwritten(place, error) from error
     return place, found
+
+
+def model_folder(folder: str | Path) -> Path:
+    """Where `save` would write, asked before the model is made. BuildError where it could not."""
+    place = Path(folder).expanduser()
+    _demand_free(place)
+    try:
+        demand_writable(place.resolve().parent)
+    except OSError as error:
+        raise _unwritten(place, error) from error
+    return place
+
+
+def _unwritten(place: Path, error: OSError | SafetensorError) -> BuildError:
+    why = reason(error) if isinstance(error, OSError) else str(error)
+    return BuildError(f"The model cannot be written: {why}: {place}", "Name another folder.")
 
 
 def _demand_free(place: Path) -> None:
@@ -75,7 +91,7 @@ def _reloaded(model: Any, edits: KeptEdits, folder: Path) -> Proof:
     again = read_wrapper(folder) if guests(model) else _plain(model, folder)
     _demand_same_weights(model, again)
     proof = equal("reloaded = in memory", logits_of(again.to(model.device)), logits_of(model))
-    if not proof.holds:
+    if proof.holds is False:
         raise BuildError(f"What was saved is not what was built: {proof.found}.", "Nothing of it was kept.")
     return proof
 

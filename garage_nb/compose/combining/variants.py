@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...core.seed import seeded
+from ...core.seed import spawned
 from ..assembly.build import assembled
 from ..assembly.wrapping import wrapped
 from ..graft import Adapter, Stack, Swap
@@ -62,12 +62,8 @@ def _is_weight(there: Ingredient) -> bool:
 
 
 def _shuffled(there: Ingredient, name: str, seed: int) -> Made:
-    return Made((there,), partial(_reordered, generator_of=partial(seeded, _mixed(seed, name))))
-
-
-def _mixed(seed: int, name: str) -> int:
-    """Another stream for each tensor, the same on every machine."""
-    return (seed * 1_000_003 + sum((place + 1) * code for place, code in enumerate(name.encode()))) % (1 << 63)
+    """Each tensor in an order of its own."""
+    return Made((there,), partial(_reordered, generator_of=partial(spawned, seed, name)))
 
 
 def _reordered(tensor: Tensor, *, generator_of: Any) -> Tensor:

@@ -95,7 +95,17 @@ class Layout:
 
     def with_tensors(self, tensors: Mapping[str, Ingredient]) -> Layout:
         """Other ones, by their names in the result."""
-        return replace(self, tensors={**self.tensors, **tensors})
+        return replace(self, tensors={**self.tensors, **self._along(tensors), **tensors})
+
+    def _along(self, tensors: Mapping[str, Ingredient]) -> dict[str, Ingredient]:
+        """What the base ties to these and no part holds, as the bias beside BERT's head."""
+        theirs = self.base.tensors
+        made = {id(theirs[name]): found for name, found in tensors.items() if name in theirs}
+        tied = {name: made[id(tensor)] for name, tensor in theirs.items() if id(tensor) in made}
+        return {name: found for name, found in tied.items() if not self._is_held(name)}
+
+    def _is_held(self, name: str) -> bool:
+        return any(next(names_inside(part, {name: None}), None) for part in self.spec.parts.values())
 
 
 def names_inside(part: PartSpec, tensors: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

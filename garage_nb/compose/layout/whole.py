@@ -57,24 +57,25 @@ def empty(layout: Layout) -> Any:
 
 
 def shared(layout: Layout) -> set[str]:
-    """Names of the weights that stay in a donor's memory: each of its tensors once, and again where the base ties it.
+    """Names of the weights that stay in a donor's memory: each of its tensors once, and again where the result ties it.
 
     A block that is repeated gets a copy: files have no weight twice, and training would pull at both places.
     """
     first: dict[int, str] = {}
     found = {name: made.first for name, made in layout.tensors.items() if isinstance(made, Taken)}
-    return {name for name, tensor in found.items() if _tied_in(layout.base, name, first.setdefault(id(tensor), name))}
+    return {name for name, tensor in found.items() if _are_one(layout, name, first.setdefault(id(tensor), name))}
 
 
 def counts(layout: Layout, name: str) -> bool:
     """Whether a weight is one of the result's own: not where a guest stands, and a tied one under its first name."""
-    tied = layout.config.get_text_config().tie_word_embeddings
-    first = next(other for other in layout.tensors if _tied_in(layout.base, name, other)) if tied else name
+    first = next(other for other in layout.tensors if _are_one(layout, name, other))
     return not layout.is_apart(name) and first == name
 
 
-def _tied_in(base: Donor, a: str, b: str) -> bool:
-    return a == b or (a in base.tensors and base.tensors[a] is base.tensors.get(b))
+def _are_one(layout: Layout, a: str, b: str) -> bool:
+    """Whether two names of a finished layout are one weight: one name, or tied as in the base."""
+    theirs, tied = layout.base.tensors, layout.config.get_text_config().tie_word_embeddings
+    return a == b or (tied and a in theirs and theirs[a] is theirs.get(b))
 
 
 def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:
@@ -120,12 +121,10 @@ def _word(value: object) -> str:
 
 
 def _is_tied(layout: Layout) -> bool:
-    table, head = (_weights(layout, place) for place in _SPOKEN)
-    return not head or all(name in table and _same(found, table[name]) for name, found in head.items())
-
-
-def _weights(layout: Layout, place: str) -> dict[str, Ingredient]:
-    return layout.at(place) if place in layout.spec.parts else {}
+    """Whether what the base's class ties is one weight here: a head and its embedding, BERT's head and its bias too."""
+    ties = dict(layout.base.model.all_tied_weights_keys).items()
+    made = layout.tensors
+    return all(_same(made[name], made[source]) for name, source in ties if name in made and source in made)
 
 
 def _same(a: Ingredient, b: Ingredient) -> bool:

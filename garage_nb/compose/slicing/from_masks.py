@@ -10,9 +10,9 @@ from ...core.parts import parse
 from ...core.tokens import EVERY
 from ...errors import EditError
 from ...inject.edit import Edit
-from ...inject.mask import Mask
+from ...inject.mask import Kept, Mask
 from ...registry.specs import ModelSpec
-from .narrowing import Kept, Means
+from .narrowing import Means
 
 _WANTED = "Give masks of ffns for all tokens, one each: mask ffn_* --keep 0:64."
 

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from ...errors import BuildError
 from ...extract.chain import links
 from ...extract.cut import Uncuttable, orientation, rows_of_neurons
+from ...inject.mask import Kept
 from ...registry.part_spec import PartSpec
 from ..layout.donors import Donor
 
-Kept = Mapping[str, Sequence[int]]
 Means = Mapping[str, Float[Tensor, " neurons"]]
 
 

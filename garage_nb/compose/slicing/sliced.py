@@ -12,18 +12,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...core.batch import probe
-from ...core.run import logits
 from ...errors import BuildError, EditError, shortened
-from ...inject.mask import Mask, numbers_in
+from ...inject.mask import Kept, numbers_in
 from ...registry.lift import Lifted
 from ...registry.part_spec import PartType
-from ..assembly.proof import Proof, allowed, difference, logits_of
+from ..assembly.proof import Proof
 from ..layout.donors import Donor, opened
-from .narrowing import Kept, Means, narrowed
+from .as_masked import as_masked
+from .narrowing import Means, narrowed
 from .widths import empty_for
-
-_MOST = 0.1  # of the largest logit, where rounding alone could be more: a wrong slice is further off
 
 
 def sliced(lifted: Lifted, kept: Kept, means: Means | None = None) -> nn.Module:
@@ -46,8 +43,8 @@ def proved(lifted: Lifted, kept: Kept, means: Means) -> tuple[Any, Proof]:
     before, after = _widths(lifted, wanted)
     tensors = narrowed(donor, wanted, shifts)
     model = _filled(empty_for(donor, tensors, before, after), donor, tensors)
-    found = _as_masked(model, lifted, wanted, shifts)
-    if not found.holds:
+    found = as_masked(model, lifted, wanted, shifts)
+    if found.holds is False:
         raise BuildError(f"What was sliced is not right: {found.claim}: {found.found}.", "Mask the neurons instead.")
     return model, found
 
@@ -98,10 +95,3 @@ def _filled(model: Any, donor: Donor, tensors: dict[str, Tensor]) -> Any:
         model.generation_config = copy.deepcopy(donor.model.generation_config)
     model.config.architectures = [type(model).__name__]
     return model
-
-
-def _as_masked(model: Any, lifted: Lifted, wanted: Kept, means: Means) -> Proof:
-    taps = [Mask(name, keep=numbers, fill=means.get(name)).tap(lifted.spec) for name, numbers in wanted.items()]
-    expected = logits(lifted.model, probe(lifted.model), taps)
-    off, most = difference(logits_of(model), expected), min(allowed(expected), _MOST * float(expected.abs().max()))
-    return Proof("sliced = masked", off <= most, f"logits differ by {off:.2g} at most; {most:.2g} is allowed")

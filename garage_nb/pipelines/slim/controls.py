@@ -11,9 +11,9 @@ from ...compose.combining.variants import with_layers
 from ...compose.layout.donors import opened
 from ...compose.slicing.sliced import sliced
 from ...core.seed import seeded
+from ...inject.mask import Kept
 from ...registry.lift import Lifted, lift
 from ...registry.part_spec import PartType
-from .neurons import Kept
 
 DRAWS = 3
 _FEW = 10_000  # sets of layers that are written out one by one

@@ -8,24 +8,23 @@ config knows one width for all layers, so as many go in each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ...analyze.judging.paper import Paper
-from ...analyze.pathways.activity import reach
+from ...analyze.judging.sheets import Row
+from ...analyze.pathways.activity import activity, reach
+from ...analyze.pathways.half import Half
 from ...compose.slicing.sliced import sliced
-from ...core.batch import prepare
 from ...core.progress import progress
-from ...core.run import read
-from ...core.sites import Read, Write
-from ...inject.mask import Mask
+from ...core.sites import Write
+from ...inject.mask import Kept, Mask
+from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
 from ...registry.part_spec import PartType
 from .ground import Ground, Step
-
-Kept = dict[str, list[int]]
 
 
 def neurons_left(ground: Ground, lifted: Lifted) -> tuple[Kept, list[Step]]:
@@ -49,7 +48,7 @@ def neurons_left(ground: Ground, lifted: Lifted) -> tuple[Kept, list[Step]]:
     return (staying(ranked, low) if low else {}), [steps[count] for count in sorted(steps)]
 
 
-def ranking(lifted: Lifted, paper: Paper) -> Kept:
+def ranking(lifted: Lifted, paper: Paper) -> dict[str, list[int]]:
     """All neurons of every feed-forward, those that write least first."""
     return {name: found.argsort(stable=True).tolist() for name, found in written(lifted, paper).items()}
 
@@ -61,27 +60,22 @@ def staying(ranked: Mapping[str, Sequence[int]], count: int) -> Kept:
 
 def written(lifted: Lifted, paper: Paper) -> dict[str, Float[Tensor, " neurons"]]:
     """Mean |activation| over the tokens of the paper's texts, times the norm of the neuron's output weights."""
-    sums: dict[str, Tensor] = {}
-    tokens = 0
-    for sheet in paper.texts:
-        mask = sheet.mask.bool()
-        tokens += int(mask.sum())
+    active = activity(_half(lifted, paper), _ffns(lifted))
+    return {name: one.size[0] * reach(lifted, name) for name, one in active.items()}
 
-        def keep(hidden: Tensor, name: str, mask: Tensor = mask) -> None:
-            rows = hidden.detach().reshape(*mask.shape, -1)[mask.to(hidden.device)]
-            found = rows.abs().cpu().double().sum(0)
-            sums[name] = found + sums[name] if name in sums else found
 
-        reads = [Read(lifted.spec.site(f"{name}.neurons"), partial(keep, name=name)) for name in _ffns(lifted)]
-        read(lifted.model, prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model), reads)
-    return {name: found / tokens * reach(lifted, name) for name, found in sums.items()}
+def _half(lifted: Lifted, paper: Paper) -> Half:
+    """The paper's texts, all of one domain."""
+    rows = [Row(number, tokens, (True,) * len(tokens)) for number, tokens in enumerate(sorted(paper.read))]
+    which = torch.zeros(len(rows), dtype=torch.long)
+    return Half(lifted=lifted, recipe=Recipe(), domains=("all",), rows=rows, which=which)
 
 
 def _ffns(lifted: Lifted) -> list[str]:
     return [name for name, part in lifted.spec.parts.items() if part.part_type is PartType.FFN]
 
 
-def _tried(ground: Ground, lifted: Lifted, ranked: Kept, count: int, width: int) -> Step:
+def _tried(ground: Ground, lifted: Lifted, ranked: Mapping[str, Sequence[int]], count: int, width: int) -> Step:
     """Masked, which answers as sliced ones do."""
     kept = staying(ranked, count)
 

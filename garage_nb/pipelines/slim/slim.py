@@ -9,27 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from ...analyze.judging.exercise import Exercise, exercises_of
-from ...analyze.judging.exercise_file import read_exercises
 from ...analyze.judging.judge import judge
-from ...analyze.judging.on_items import rows_for
 from ...analyze.judging.paper import paper
 from ...analyze.judging.questions import Given
 from ...analyze.texts.domains import Domains
 from ...core.batch import Prompt
 from ...errors import BuildError, EditError, GarageError, InputError, UnavailablePartError, UnknownPartError
+from ...inject.mask import Kept
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
 from .controls import at_random
 from .cutting import Cut, cut_to_layers, cut_to_neurons
 from .ground import Ground, Step
 from .layers import layers_left
-from .neurons import Kept, neurons_left
+from .neurons import neurons_left
 from .slimmed import BEFORE, Slimmed
 from .split import split
+from .unread import unread
 
 By = Literal["layers", "neurons", "both"]
 _REFUSALS = (BuildError, EditError, UnavailablePartError, UnknownPartError)
@@ -49,7 +47,7 @@ def slim(
     interval over validation texts. First layers, then neurons of what is left, as `by` says.
 
     `seed` parts the texts, and draws the random removals and the bootstraps. Items are asked at the end only; those
-    that are among the other texts are left out. BuildError where nothing can be taken out for that price, with what
+    that the other texts tell of are left out. BuildError where nothing can be taken out for that price, with what
     the cheapest would have cost; for a model that can be made smaller in neither way.
     """
     if not math.isfinite(loss) or loss <= 0:
@@ -58,16 +56,14 @@ def slim(
     choosing, validation = paper(lifted, parts.choosing), paper(lifted, parts.validation)
     ground = Ground(lifted=lifted, choosing=choosing, validation=validation, loss=loss, seed=seed)
     found = _found(ground, by, name)
-    items = None if exercises is None else _unread(lifted, exercises, ground)
+    items = None if exercises is None else unread(exercises, ground)
     random = at_random(lifted, found.layers, found.kept, seed)
     against = {BEFORE: lifted, **random}
     evaluation = judge(found.cut.lifted, against, Recipe(), texts=parts.test, exercises=items, seed=seed)
     return Slimmed(
-        name=name,
+        made=found.cut.made,
         model_id=lifted.spec.model_id,
         loss=loss,
-        lifted=found.cut.lifted,
-        proofs=found.cut.proofs,
         steps=tuple(found.steps),
         notes=tuple(found.notes),
         read=(len(choosing.domains), len(validation.domains)),
@@ -89,7 +85,8 @@ class _Found:
 def _found(ground: Ground, by: By, name: str) -> _Found:
     """BuildError where nothing went."""
     lifted = ground.lifted
-    layers, kept = list(range(lifted.spec.num_layers)), Kept()
+    kept: Kept = {}
+    layers = list(range(lifted.spec.num_layers))
     steps, refusals = list[Step](), list[GarageError]()
     if by != "neurons":
         try:
@@ -120,14 +117,3 @@ def _nothing(ground: Ground, steps: Sequence[Step]) -> BuildError:
         f"{cheapest.out} costs {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}).",
         "Allow more with --loss, or give more texts: the upper end of the interval decides.",
     )
-
-
-def _unread(lifted: Lifted, exercises: Given, ground: Ground) -> list[Exercise]:
-    """Those whose text nothing was chosen or decided by."""
-    asked = read_exercises(exercises) if isinstance(exercises, str | Path) else exercises_of(exercises)
-    read = ground.choosing.read | ground.validation.read
-    known = {row.number for row in rows_for(lifted, asked) if row.tokens in read}
-    left = [one for number, one in enumerate(asked) if number not in known]
-    if not left:
-        raise InputError("Every item is among the texts that something was chosen by.", "Give other items.")
-    return left

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,12 +12,8 @@ from ...analyze.bootstrap import bootstrap
 from ...analyze.judging.evaluation import Evaluation
 from ...analyze.judging.findings import by_domain
 from ...analyze.judging.redrawn import Estimate
-from ...compose.assembly.kept_edits import KeptEdits
-from ...compose.assembly.proof import Proofs
-from ...compose.assembly.saving import save
-from ...registry.lift import Lifted
+from ...compose.assembly.delivery import Delivery
 from ...view.frames import framed
-from ...view.shown import Shown
 from ...view.stacked import Stacked
 from .ground import Step
 
@@ -39,31 +34,19 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Slimmed(Shown):
+class Slimmed(Delivery):
     """`steps` are what was tried, on so many choosing and validation texts (`read`); `evaluation` is the one look at
     the test texts and items: the smaller model beside the one it came from, and `random` removals of the same size.
     """
 
-    name: str
     model_id: str
     loss: float
-    lifted: Lifted
-    proofs: Proofs
     steps: tuple[Step, ...]
     notes: tuple[str, ...]
     read: tuple[int, int]
     random: tuple[str, ...]
     evaluation: Evaluation
     seed: int
-
-    @property
-    def model(self) -> Any:
-        """Plain, of the same class; weights that are whole in both are one memory with the model it came from."""
-        return self.lifted.model
-
-    @property
-    def tokenizer(self) -> Any:
-        return self.lifted.tokenizer
 
     @property
     def out(self) -> tuple[str, ...]:
@@ -114,15 +97,6 @@ class Slimmed(Shown):
     def _random(self) -> list[int]:
         """Places of the random removals among the models judged. Beside them there may be an ensemble."""
         return [place for place, name in enumerate(self.evaluation.names) if place > 1 and name in self.random]
-
-    def save_pretrained(self, folder: str | Path) -> Path:
-        """Write a folder that `AutoModelForCausalLM.from_pretrained` opens; returns it. As `Hybrid.save_pretrained`."""
-        return save(self.model, self.tokenizer, self.proofs, KeptEdits(), folder)[0]
-
-    def saved(self, folder: str | Path) -> Slimmed:
-        """Saved, and with the proof that it loads again. Errors as of `save_pretrained`."""
-        _, proof = save(self.model, self.tokenizer, self.proofs, KeptEdits(), folder)
-        return replace(self, proofs=replace(self.proofs, rows=(*self.proofs.rows, proof)))
 
     def frame(self) -> pd.DataFrame:
         """One row a measure and domain of the test: loss in nats per token, accuracy in shares of items."""

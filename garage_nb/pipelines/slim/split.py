@@ -9,11 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ...analyze.texts.domains import Domains, texts_by_domain
-from ...core.batch import Batch, Prompt
+from ...core.batch import Batch, Prompt, batch_of
 from ...errors import InputError
 from ...registry.lift import Lifted
 
@@ -43,18 +42,10 @@ def split(lifted: Lifted, texts: Prompt | Domains, seed: int) -> Split:
     if min(counts) < FEWEST:
         said = ", ".join(f"{count} for {part}" for count, part in zip(counts, PARTS, strict=True))
         raise InputError(f"{sum(counts)} texts are too few: {said}.", f"Give {10 * FEWEST} different ones or more.")
-    parts = ({domain: _together(list(some)) for domain, some in one.items()} for one in found)
+    parts = ({domain: batch_of(list(some)).inputs() for domain, some in one.items()} for one in found)
     return Split(**dict(zip(PARTS, parts, strict=True)))
 
 
 def _part(ids: Sequence[int], seed: int) -> int:
     digest = hashlib.sha256(f"{seed}:{','.join(map(str, ids))}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % len(PARTS)
-
-
-def _together(rows: Sequence[tuple[int, ...]]) -> dict[str, Tensor]:
-    longest = max(map(len, rows))
-    return {
-        "input_ids": torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows]),
-        "attention_mask": torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows]),
-    }

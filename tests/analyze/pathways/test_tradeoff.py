@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
 from torch import Tensor
 
+from garage_nb.analyze.judging.contest import Contest
 from garage_nb.analyze.judging.exercise import exercises_of
 from garage_nb.analyze.pathways.activity import activity, reach
 from garage_nb.analyze.pathways.arms import Grounds, arms
@@ -49,6 +51,8 @@ def test_with_all_neurons_nothing_changes(fill: str) -> None:
     assert torch.allclose(one.dense.log_probs, dense.log_probs, atol=1e-9)
     assert torch.allclose(one.log_probs[:, 1], dense.log_probs.expand(len(one.arms), -1), atol=1e-5)
     assert torch.equal(one.right[:, 1], dense.right.double().expand(len(one.arms), -1))
+    sure, n = one.change("accuracy"), one.right.shape[-1]
+    assert (float(sure.low[1]), float(sure.high[1])) == Contest(won=0, lost=0, n=n).interval
 
 
 def test_own_is_the_mask_of_the_largest_effects_on_each_domain() -> None:
@@ -87,6 +91,23 @@ def test_other_is_the_other_domains_choice() -> None:
     assert ways["random"](grounds, 0, 0.25) == ways["random"](grounds, 0, 0.25)
     fewer, more = (ways["random"](grounds, 0, share)[0][0] for share in (0.25, 0.5))
     assert set(fewer.values()["keep"]) < set(more.values()["keep"])
+
+
+@pytest.mark.parametrize("arm", ["random", "other"])
+def test_no_seed_and_domain_draw_what_another_draws(arm: str) -> None:
+    """Every domain's largest effects are those of a neuron of its own: what stays tells whose choice it is."""
+    grounds, _ = ground()
+    effects = {name: replace(one, size=torch.eye(64)) for name, one in grounds.effects.items()}
+    whole = replace(grounds, effects=effects, domains=64)
+    way = arms(whole)[arm]
+
+    drawn = [
+        tuple(edits[0].values()["keep"] for edits in way(replace(whole, seed=seed), domain, 1 / 64))
+        for seed in range(4)
+        for domain in range(6)
+    ]
+
+    assert len(set(drawn)) == len(drawn) == 24
 
 
 @pytest.mark.parametrize("fill", ["zero", "mean"])

@@ -111,7 +111,7 @@ def test_no_space_left(saver: subprocess.Popen[str], home: Path, size: int) -> N
     ended, said = told(saver, f"short_of_space {size}")
 
     assert ended == 3
-    assert said[-1].startswith("1 The hybrid cannot be written: ")
+    assert said[-1].startswith("1 The model cannot be written: ")
     assert files(home / "place") == before
     assert set(home.iterdir()) == beside
 

@@ -40,15 +40,18 @@ def split(written: str) -> tuple[dict[str, Any], str]:
     return yaml.safe_load("".join(lines[1:end])), "".join(lines[end + 1 :])
 
 
+@pytest.mark.parametrize("is_slice", [False, True])
 @pytest.mark.parametrize("kind", [*TEXTS, *MORE])
-def test_hostile_names(made_of: dict[str, Any], kind: str) -> None:
-    """Of the hybrid, its donors, the places in its grafts, and what was found of them."""
+def test_hostile_names(made_of: dict[str, Any], kind: str, is_slice: bool) -> None:
+    """Of the hybrid or slice, its donors, the places in its grafts, and what was found of them."""
     text = {**TEXTS, **MORE}[kind]
     made = copy.deepcopy(made_of)
     made["sheet"] |= {"name": text, "base": text}
     made["lines"] = [f"swap {text} b"]
     for donor in made["donors"].values():
         donor["model_id"] = text
+    if is_slice:
+        del made["sheet"]
     proof = Proof(f"{text} untouched", True, text)
 
     front, rest = split(model_card(Proofs(text, (proof,)), proof, made))

@@ -38,7 +38,7 @@ def test_what_is_right_is_proved(family: str) -> None:
         proof.holds
         for proof in (
             finite(made, logits_of(made)),
-            cached(made, logits_of(made)),
+            cached(made),
             rebuilt(made, logits_of(made)),
             as_in_donors(passed(made, layout.spec, taken_whole(layout)), layout),
         )
@@ -57,7 +57,7 @@ def test_a_layer_with_the_number_of_another(family: str) -> None:
         if hasattr(module, "layer_idx"):
             module.layer_idx = 1
 
-    assert cached(made, logits_of(made)).holds is False
+    assert cached(made).holds is False
     assert finite(made, logits_of(made)).holds is True
 
 
@@ -167,6 +167,18 @@ def test_equal_says_whether_it_is_bit_for_bit() -> None:
     assert equal("same", one, other).holds is True  # some kernels round by where memory lies
     assert "1.2e-07" in equal("same", one, other).found
     assert equal("same", one, one + 1e-3).holds is False
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sixteen_bits_prove_nothing_but_equality(dtype: torch.dtype) -> None:
+    expected = torch.linspace(-1, 1, 100).to(dtype)
+
+    near, far = (equal("one", expected + off, expected) for off in (0.05, 0.2))
+
+    assert near.holds is None
+    assert near.found.startswith(f"not told apart in {str(dtype)[6:]}: ")
+    assert far.holds is False
+    assert equal("one", expected, expected).holds
 
 
 def test_proofs_as_an_answer() -> None:

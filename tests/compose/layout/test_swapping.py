@@ -91,6 +91,30 @@ def test_embedding_and_head_together_are_tied_as_in_their_donor(tied: bool) -> N
     assert (hybrid.lm_head.weight is hybrid.model.embed_tokens.weight) is tied
 
 
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize(
+    ("changes", "tied"),
+    [
+        ([("layer_1", "layer_3")], True),
+        ([("embedding", "embedding"), ("output_head", "output_head")], True),
+        ([("embedding", "embedding")], False),
+    ],
+)
+def test_a_head_of_several_weights(family: str, changes: list[tuple[str, str]], tied: bool) -> None:
+    """Of which the class ties one to the embedding, and the bias to that of the module around it."""
+    donors = pair(family, is_decoder=True)
+
+    hybrid = built(donors, *(swap(place, f"b[{name}]") for place, name in changes))
+
+    config = copy.deepcopy(donors["a"].model.config)
+    config.tie_word_embeddings = tied
+    expected = naively(donors, *changes, config=config)
+    memory = {weight.data_ptr(): weight.numel() for weight in hybrid.model.parameters()}
+    assert hybrid.model.num_parameters() == sum(memory.values()) == expected.num_parameters()
+    assert hybrid.check.facts["weights"].startswith(f"{expected.num_parameters():,}, ")
+    assert torch.equal(logits(hybrid.model), logits(expected))
+
+
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2", "bloom"])
 def test_both_ends_of_another_vocabulary(family: str) -> None:
     donors = {"a": lift(model(family)), "b": lift(model(family, seed=1, vocab_size=60, eos_token_id=5))}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from garage_nb.compose.slicing.as_masked import as_masked
 from garage_nb.compose.slicing.sliced import sliced
 from garage_nb.core.fingerprint import AtRest
 from garage_nb.errors import BuildError, EditError, UnknownPartError
@@ -120,9 +121,38 @@ def test_bfloat16_stays_bfloat16() -> None:
     small: Any = sliced(lifted, {"ffn_0": KEPT, "ffn_1": KEPT})
 
     assert {weight.dtype for weight in small.parameters()} == {torch.bfloat16}
+    assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
     expected = zeroed_by_hand(model, lifted, {"ffn_0": KEPT, "ffn_1": KEPT})
     with torch.no_grad():
         assert torch.allclose(small(**PADDED).logits[0], expected[0], atol=0.1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_one_wrong_neuron_shows_whatever_the_numbers_are_stored_in(dtype: torch.dtype) -> None:
+    lifted = lift(tiny("llama", layers=2).to(dtype))
+    kept = {"ffn_0": KEPT, "ffn_1": KEPT}
+    small = sliced(lifted, kept)
+
+    assert as_masked(small, lifted, kept, {}).holds
+    wrong = as_masked(small, lifted, {**kept, "ffn_1": [*KEPT[:-1], 62]}, {})
+
+    assert wrong.holds is False
+    assert wrong.found.startswith("in float32 ") == (dtype != torch.float32)
+
+
+def test_what_sixteen_bits_cannot_tell_is_not_called_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means, which the bias rounds again; and a wrong neuron of a model that is too large to be held in float32."""
+    lifted = lift(tiny("gpt2", layers=1, n_inner=64).to(torch.bfloat16))
+    kept, means = {"ffn_0": KEPT}, {"ffn_0": torch.linspace(-1, 1, 64)}
+    small = sliced(lifted, kept)
+    filled, wrong = as_masked(sliced(lifted, kept, means), lifted, kept, means), {"ffn_0": [*KEPT, 59]}
+    assert as_masked(small, lifted, wrong, {}).holds is False
+    monkeypatch.setattr("garage_nb.compose.slicing.as_masked.ROOM", 0)
+
+    for found in (filled, as_masked(small, lifted, wrong, {})):
+        assert found.holds is None
+        assert found.found.startswith("not told apart in bfloat16: ")
+    assert as_masked(small, lifted, {"ffn_0": range(64)}, {}).holds is False
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {

@@ -15,6 +15,7 @@ import torch
 from garage_nb.analyze.bootstrap import drawn_counts
 from garage_nb.analyze.judging.paper import paper
 from garage_nb.compose.layout.donors import opened
+from garage_nb.compose.sheet_files import open_sheet
 from garage_nb.core.batch import prepare
 from garage_nb.core.cancel import Cancel, cancellable
 from garage_nb.core.run import logits as run
@@ -28,6 +29,7 @@ from garage_nb.pipelines.slim.neurons import neurons_left, ranking, staying, wri
 from garage_nb.pipelines.slim.slim import slim
 from garage_nb.pipelines.slim.slimmed import Slimmed
 from garage_nb.pipelines.slim.split import split
+from garage_nb.pipelines.slim.unread import unread
 from garage_nb.registry.lift import lift
 from garage_nb.showroom import items
 from tests.analyze.judging.models import showroom
@@ -168,10 +170,10 @@ def test_the_smaller_model_is_the_larger_one_without_what_went() -> None:
     layers = [said for said in slimmed.out if said.startswith("layer_")]
     stay = [layer for layer in range(5) if f"layer_{layer}" not in layers]
     assert 0 < len(layers) < 5
-    assert slimmed.lifted.spec.num_layers == len(stay)
+    assert lift(slimmed.model).spec.num_layers == len(stay)
     neurons = [said for said in slimmed.out if "neurons" in said]
     went = int(neurons[0].split()[0]) if neurons else 0
-    assert slimmed.lifted.spec.parts["ffn_0"].intermediate_dim == 344 - went
+    assert lift(slimmed.model).spec.parts["ffn_0"].intermediate_dim == 344 - went
 
     stacked = lift(naive_stack(whole.model, [(whole.model, layer) for layer in stay]), tokenizer=whole.tokenizer)
     ranked = ranking(stacked, paper(whole, split(whole, GIVEN, 1).choosing))
@@ -226,6 +228,9 @@ def test_a_folder_of_it_is_plain_and_gives_the_same(tmp_path: Path) -> None:
     assert [row.holds for row in slimmed.proofs.rows if row.claim == "reloaded = in memory"] == [True]
     said = json.loads((tmp_path / "slim" / "config.json").read_text())["garage_build"]["lines"]
     assert said[0].startswith("stack ")
+    assert "keep" in said[1]
+    with pytest.raises(BuildError, match="with less in it, and no build sheet says that"):
+        open_sheet(tmp_path / "slim")
     again = found().save_pretrained(tmp_path / "slim")
     assert again == tmp_path / "slim"
 
@@ -238,11 +243,11 @@ def test_one_way_alone(family: str) -> None:
     layers, neurons = (slim_tiny(family, by=by) for by in ("layers", "neurons"))
     before = model(family, 4)
 
-    assert layers.lifted.spec.num_layers < 4
+    assert lift(layers.model).spec.num_layers < 4
     assert all(said.startswith("layer_") for said in layers.out)
-    width = layers.lifted.spec.parts["ffn_0"].intermediate_dim
-    assert neurons.lifted.spec.num_layers == 4
-    assert neurons.lifted.spec.parts["ffn_0"].intermediate_dim < width
+    width = lift(layers.model).spec.parts["ffn_0"].intermediate_dim
+    assert lift(neurons.model).spec.num_layers == 4
+    assert lift(neurons.model).spec.parts["ffn_0"].intermediate_dim < width
     assert len(neurons.out) == 1
     assert type(layers.model) is type(neurons.model) is type(before)
     assert not layers.accuracies
@@ -252,7 +257,7 @@ def test_of_two_layers_one_can_go_at_random() -> None:
     """Two models beside it would be an ensemble as well, which is no random removal."""
     slimmed = slim_tiny(layers=2, by="layers", loss=9.0)
 
-    assert slimmed.lifted.spec.num_layers == 1
+    assert lift(slimmed.model).spec.num_layers == 1
     assert slimmed.random == ("random 1",)
     assert all(len(one.random) == 1 for one in slimmed.losses.values())
     found = slimmed.evaluation.texts
@@ -314,6 +319,18 @@ def test_items_that_were_read_are_left_out() -> None:
     assert 0 < len(slimmed.evaluation.items.domains) <= len(test)
 
 
+def test_items_that_a_text_tells_of_are_left_out_whatever_is_answered_there() -> None:
+    told = paper(showroom(), ["3 + 4 = 7.", "The capital of France is Paris."])
+    ground = Ground(lifted=showroom(), choosing=told, validation=paper(showroom(), ["5 + 6 = 11."]), loss=1.0, seed=0)
+    known = [("3  + 4 =", "8"), ("The capital of France is ", "Lyon"), ("5 + 6 =", "11."), ("5 +\n6", "= 12")]
+
+    left = unread([*known, ("The capital of Spain is", "Madrid"), ("4 = 7", ".")], ground)
+
+    assert [one.text for one in left] == ["The capital of Spain is Madrid", "4 = 7 ."]
+    with pytest.raises(InputError, match="Every item is among the texts"):
+        unread(known, ground)
+
+
 def test_the_model_stays_as_it_was_even_when_it_is_cancelled() -> None:
     lifted = lift(model("llama", 4))
     state, cancel = torch.get_rng_state(), Cancel()
@@ -363,4 +380,4 @@ def test_a_domain_of_one_test_text_has_no_interval() -> None:
 
 
 def test_opened_as_a_donor_it_is_a_model_like_any_other() -> None:
-    assert opened("slim", found().lifted).spec.num_layers == found().lifted.spec.num_layers
+    assert opened("slim", lift(found().model)).spec.num_layers == lift(found().model).spec.num_layers
