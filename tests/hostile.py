@@ -262,7 +262,7 @@ def _tried(text: str) -> dict[str, Shown]:
         "tried": trial,
         "tried plot": trial.plot(),
         "runs": runs,
-        "trials": Trials.of([trial]),
+        "trials": Trials.of([trial], {text: text}),
         "claims": _claims(text),
     }
 
@@ -336,7 +336,8 @@ def _combined(text: str) -> dict[str, Shown]:
     assert marks is not None
     named = replace(marks, domains=tuple(text if domain == "law" else domain for domain in marks.domains))
     evaluation = replace(slimmed.evaluation, texts=named)
-    slimmed = replace(slimmed, name=text, model_id=text, notes=(text,), evaluation=evaluation)
+    made = replace(slimmed.made, name=text)
+    slimmed = replace(slimmed, made=made, model_id=text, notes=(text,), evaluation=evaluation)
     return {"stitched": matrix, "stitched plot": matrix.plot(), "slimmed": slimmed}
 
 
@@ -346,7 +347,7 @@ def _debated(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
     study = replace(_study(), model_id=text, domains=(text, "plain"))
     batch = prepare("The capital of France is", garage.model, garage.tokenizer)
     fit = FitCard(data=text, n=3, loss=1.0)
-    gate = Gate(torch.zeros(2, 8), torch.zeros(2), fit, text)
+    gate = Gate(torch.zeros(2, 8), torch.zeros(2), fit, text, replace(ModelCard.of(garage.lifted), model_id=text))
     fitted = FittedGate(
         model_id=text, debating=replace(how, reconciliation="gated", gate=gate), saved=Path(text.replace("\0", ""))
     )

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garage_nb.plain import one_line, shorten, visible
+from garage_nb.plain import count, one_line, shorten, visible
 
 from .hostile import unseen
+
+
+def test_one_is_not_several() -> None:
+    assert [count(number, "more edit") for number in (0, 1, 2, 1000)] == [
+        "0 more edits",
+        "1 more edit",
+        "2 more edits",
+        "1,000 more edits",
+    ]
 
 
 @pytest.mark.parametrize(

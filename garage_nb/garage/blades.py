@@ -13,12 +13,14 @@ from ..compose.assembly.reopening import relifted
 from ..core.tokens import Tokens
 from ..errors import EditError, InputError
 from ..inject.blades.edit import demand_made_for, in_force
+from ..inject.blades.files import blade_folder
 from ..inject.blades.kinds.sae_feature import sae_blade
 from ..inject.borrowed.sae_files import sae_in
 from ..inject.recipe import Recipe
 from ..inject.sae import Sae
 from ..methods.blades.blade_card import BladeCard, blade_given
-from ..methods.blades.making import SOURCE, Making
+from ..methods.blades.making import SOURCE
+from ..methods.blades.options import demand_options, making_of
 from ..methods.blades.sweeping import first_place, swept
 from ..methods.studies.ground import Ground
 from ..methods.studies.own_ground import own_ground
@@ -44,36 +46,40 @@ class Blades(Editing):
         domain: str = "",
         items: Any = None,
         at: str | None = None,
-        gate: Literal["scalar", "vector", "input"] = "input",
-        projection: Literal["none", "least_squares", "procrustes", "truncation"] = "none",
-        rank: int = 4,
-        features: str = "",
-        steps: int = 40,
-        seed: int = 0,
+        gate: Literal["scalar", "vector", "input"] | None = None,
+        projection: Literal["none", "least_squares", "procrustes", "truncation"] | None = None,
+        rank: int | None = None,
+        features: str | None = None,
+        steps: int | None = None,
+        seed: int | None = None,
         name: str = "",
     ) -> BladeCard:
         """Fit a blade, a change of the hidden states at one place, on items of a domain; the model stays as it is.
 
+        An option that its kind does not have is refused, and so are edits in force, which would be left out.
+
         Args:
             kind: gated, transplant, projected and ffn_output read a second model; low_rank and direction none;
                 sae_feature turns features of an autoencoder
-            source: the second model as judge takes it; of an sae_feature a folder of SAELens', or @sae
+            source: the second model as judge takes it, which a blade that reads none is measured beside; of an
+                sae_feature a folder of SAELens', or @sae
             domain: what it is for: arithmetic, sorting …, or a domain of the items
             items: a .json or .csv file of prompt, answer and domain, or @items; the showroom's when left out
             at: a place, or sweep for the best of all on validation; the fourth layer from the end when left out
-            gate: of gated: one number, one a dimension, or by the token
-            projection: a map from the source's dimensions, which other widths need
-            rank: of low_rank
+            gate: of gated: one number, one a dimension, or by the token (input), as when left out
+            projection: a map from the source's dimensions, which other widths need; none when left out, but
+                least_squares of projected and ffn_output
+            rank: of low_rank; 4 when left out
             features: of sae_feature, what to scale by how much: 12=3,40=0
-            steps: of training, for low_rank and gated
-            seed: for drawing the items of every step
+            steps: of training, for low_rank and gated; 40 when left out
+            seed: for drawing the items of every step; 0 when left out
             name: what it is called; its kind when left out
         """
+        given = {"gate": gate, "projection": projection, "rank": rank, "steps": steps, "seed": seed}
+        demand_options(kind, {"domain": domain or None, "items": items, "features": features, **given})
         if kind == "sae_feature":
-            return BladeCard(blade=sae_blade(name or kind, self.lifted, self._sae(source, at, features)))
-        making = Making(
-            name=name or kind, kind=kind, gate=gate, projection=projection, rank=rank, steps=steps, seed=seed
-        )
+            return BladeCard(blade=sae_blade(name or kind, self.lifted, self._sae(source, at, features or "")))
+        making = making_of(name or kind, kind, given)
         ground = self._ground(source, items, domain)
         if at == SWEEP:
             sweep = swept(making, ground)
@@ -101,12 +107,13 @@ class Blades(Editing):
             to: a folder to save it in, with its evidence
             seed: the first of three, for all that is drawn
         """
-        card = blade_given(blade)
-        ground = card.ground
-        if ground is None or ground.target is not self.lifted or not (source is None and items is None and not domain):
+        folder = None if to is None else blade_folder(to)
+        card, target = blade_given(blade), self.unedited
+        ground, is_named = card.ground, not (source is None and items is None and not domain)
+        if ground is None or ground.target is not target or is_named:
             ground = self._ground(source, items, domain)
         measured = card.measured(ground, seed=seed)
-        return measured if to is None else measured.kept(to)
+        return measured if folder is None else measured.kept(folder)
 
     @verb(model=False)
     def blade_card(self, blade: Any) -> BladeCard:
@@ -168,19 +175,21 @@ class Blades(Editing):
             steps: of training, for low_rank and gated
             seed: for all that is drawn
         """
+        folder = None if to is None else blade_folder(to)
         found = specialise(self._ground(source, items, domain), steps=steps, seed=seed)
-        return found if to is None else replace(found, card=found.card.kept(to))
+        return found if folder is None else replace(found, card=found.card.kept(folder))
 
     def _ground(self, source: Any, items: Any, domain: str) -> Ground:
+        target = self.unedited
         others: dict[str, Lifted] = {} if source is None else {SOURCE: self._other(source)}
         if items is not None:
             given = read_exercises(items) if isinstance(items, str) else exercises_of(items)
             named: Sequence[str] = [domain] if domain else []
-            return own_ground(self.lifted, list(others.values()), list(others), given, named)
+            return own_ground(target, list(others.values()), list(others), given, named)
         if not domain:
             raise InputError("A blade is for a domain, and none is named.", f"--domain {next(iter(DOMAINS))}, or …")
         fit, choose, test = showroom_pools(domain)
-        return Ground(target=self.lifted, others=others, domain=domain, fit=fit, choose=choose, test=test)
+        return Ground(target=target, others=others, domain=domain, fit=fit, choose=choose, test=test)
 
     def _other(self, source: Any) -> Lifted:
         """One model; a copy where it is the very one on the lift, which cannot run beside itself."""

@@ -12,6 +12,7 @@ from ..compose.assembly.build import build
 from ..compose.assembly.heal import Healing, heal
 from ..compose.assembly.hybrid import Hybrid
 from ..compose.assembly.reopening import relifted
+from ..compose.assembly.saving import model_folder
 from ..compose.blends.methods import blend_from
 from ..compose.draft import Draft
 from ..compose.graft import Adapt, Graft, Merge, Stack, Swap
@@ -138,8 +139,9 @@ class Building(Session):
             texts: @texts that adapters are fitted on; the showroom's own when left out
             name: what it is called
         """
+        folder = None if to is None else model_folder(to)
         hybrid = build(self._asked(sheet, texts, name))
-        return hybrid if to is None else hybrid.saved(to)
+        return hybrid if folder is None else hybrid.saved(folder)
 
     @verb(model=False)
     def heal(
@@ -164,9 +166,10 @@ class Building(Session):
             seed: for drawing texts
             name: what it is called
         """
+        folder = None if to is None else model_folder(to)
         asked = self._asked(sheet, texts, name)
         hybrid = heal(check(asked), asked.texts, Healing(steps=steps, rate=rate, seed=seed))
-        return hybrid if to is None else hybrid.saved(to)
+        return hybrid if folder is None else hybrid.saved(folder)
 
     @verb()
     def judge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..compose.assembly.reopening import relifted
+from ..compose.assembly.saving import model_folder
 from ..errors import InputError
 from ..methods.stitching.matrix import StitchingMatrix
 from ..methods.stitching.study import stitching
@@ -78,16 +79,12 @@ class Combining(Session):
             to: a folder to save it in, for AutoModelForCausalLM.from_pretrained
             seed: for parting the texts, for what goes at random, and for the intervals
         """
-        if len(self.edits):
-            raise InputError(
-                "Edits are in force, which are in no weights and would be lost.",
-                "Take them back: reset, or build first.",
-            )
+        lifted, folder = self.unedited, None if to is None else model_folder(to)
         alone = texts is None and items is None
         items = showroom_exercises() if alone else items
         read = showroom_texts(count=CHOSEN_BY) if texts is None else texts
-        found = slim(self.lifted, read, items, loss=loss, by=by, seed=seed)
-        return found if to is None else found.saved(to)
+        found = slim(lifted, read, items, loss=loss, by=by, seed=seed)
+        return found if folder is None else found.saved(folder)
 
 
 def _one(source: Any) -> Lifted:

@@ -10,6 +10,7 @@ from ..analyze.pathways.pathways import pathways
 from ..analyze.pathways.tradeoff import tradeoff
 from ..analyze.pathways.tradeoff_curves import TradeoffCurves
 from ..answers.slicing import Slicing, slicing
+from ..compose.assembly.saving import model_folder
 from ..core.numbers import Numbers, numbers
 from ..errors import InputError
 from ..inject.recipe import Recipe
@@ -67,7 +68,7 @@ class Pathways(Session):
         self,
         selection: Any = None,
         *,
-        keep: float = 0.5,
+        keep: float | None = None,
         domain: str | None = None,
         to: str | None = None,
         name: str = "sliced",
@@ -76,27 +77,34 @@ class Pathways(Session):
 
         Args:
             selection: @found, an answer of pathways, or @recipe of masks; the masks in force when left out
-            keep: the share of every ffn's neurons that stays, of an answer of pathways
+            keep: the share of every ffn's neurons that stays, of an answer of pathways; half when left out
             domain: for which they are kept, of such an answer; for all when left out
             to: a folder to save it in, for AutoModelForCausalLM.from_pretrained
             name: what it is called
         """
+        folder = None if to is None else model_folder(to)
         made = slicing(self.lifted, self._masks(selection, domain, keep), name)
-        return made if to is None else made.saved(to)
+        return made if folder is None else made.saved(folder)
 
-    def _masks(self, selection: Any, domain: str | None, keep: float) -> Recipe:
-        if selection is None:
-            return self.edits
-        if len(self.edits):
+    def _masks(self, selection: Any, domain: str | None, keep: float | None) -> Recipe:
+        if selection is not None and len(self.edits):
             raise InputError(
                 f"Edits are in force, which the slice would not have: {self.edits}.", "Take them back first: reset."
             )
         if isinstance(selection, FoundPathways):
-            return selection.mask(domain, keep=keep)
-        if not isinstance(selection, Recipe):
+            return selection.mask(domain, keep=0.5 if keep is None else keep)
+        if not isinstance(selection, Recipe | None):
             wanted = "Give @found of pathways, @recipe of masks, or none."
             raise InputError(f"A {type(selection).__name__} chooses no neurons.", wanted)
-        return selection
+        _demand_none(keep=keep, domain=domain)
+        return self.edits if selection is None else selection
+
+
+def _demand_none(**options: object) -> None:
+    """InputError for one that is given: nothing is left to be chosen."""
+    if given := [f"--{name}" for name, value in options.items() if value is not None]:
+        said = " and ".join(given)
+        raise InputError(f"Masks say which neurons stay, whatever {said} says.", "Leave it out, or slice @found.")
 
 
 def _asked(items: Any) -> Any:

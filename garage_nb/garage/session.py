@@ -10,7 +10,7 @@ from ..answers.settings import Settings
 from ..answers.status import Status
 from ..compose.assembly.reopening import reopened
 from ..doctor.page import Ping
-from ..errors import GarageError
+from ..errors import GarageError, InputError
 from ..inject.recipe import History, Recipe
 from ..registry.lift import Lifted, lift
 from ..registry.specs import ModelSpec
@@ -43,6 +43,16 @@ class Session(Shown):
         if self._lifted is None:
             raise GarageError("There is no model on the lift.", 'Load one first: load showroom, or Garage("showroom").')
         return self._lifted
+
+    @property
+    def unedited(self) -> Lifted:
+        """The model on the lift, for what reads it without edits. InputError where some are in force."""
+        if len(self.edits):
+            raise InputError(
+                f"Edits are in force, which this would leave out: {self.edits}.",
+                "Take them back: reset, or build first.",
+            )
+        return self.lifted
 
     @property
     def loaded(self) -> bool:

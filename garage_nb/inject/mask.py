@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +16,7 @@ from .edits import demand_width
 from .place import Place
 
 Numbers = int | str | Iterable[int] | None
+Kept = Mapping[str, Sequence[int]]  # by ffn, the neurons that stay
 _MOST = 1 << 20  # numbers in one range; no part has more neurons
 _WHOLE = {"attention": "heads", "cross_attention": "heads", "ffn": "neurons"}
 

@@ -47,7 +47,7 @@ def test_it_reads_as_lanes_from_input_to_output(panel: Locator) -> None:
     expect(rows.nth(1).get_by_role("cell")).to_have_count(2)
     expect(rows.nth(1)).to_contain_text("0.500")
     expect(panel.get_by_text("0 and 1: cosine")).to_be_visible()
-    expect(panel.locator(".gnb-chamber-status")).to_contain_text("untrained; of one mind in")
+    expect(panel.locator(".gnb-chamber-status")).to_contain_text("no gate; of one mind in")
 
 
 def test_tokens_are_stepped_through_by_keys_and_by_buttons(alone: Alone, panel: Locator) -> None:

@@ -15,6 +15,7 @@ from garage_nb.inject.blades.files import save_blade
 from garage_nb.inject.sae import Sae
 from garage_nb.methods.blades.arms import BLADE, SELF
 from garage_nb.methods.blades.blade_card import BladeCard
+from garage_nb.methods.blades.making import HOW
 from garage_nb.showroom.corpus import items
 from garage_nb.showroom.domains import DOMAINS
 from garage_nb.verbs import call
@@ -178,6 +179,12 @@ def test_it_begins_at_the_fourth_layer_from_the_end(garage: Garage) -> None:
         ("fit_blade gated --domain sorting --source showroom-llama-sorting,showroom-llama-seed1", "not 2"),
         ("fit_blade sae_feature", "needs an autoencoder"),
         ("fit_blade sword", "sword"),
+        ("fit_blade direction --domain sorting --rank 4", "direction takes no rank"),
+        ("fit_blade transplant --domain sorting --steps 3", "transplant takes no steps"),
+        ("fit_blade low_rank --domain sorting --gate input", "low_rank takes no gate"),
+        ("fit_blade gated --domain sorting --features 1=0", "gated takes no features"),
+        ("fit_blade sae_feature --domain sorting", "sae_feature takes no domain"),
+        ("fit_blade projected --domain sorting --projection none", "projected needs a projection"),
         ("measure_blade 3.5", "cannot be read"),
         ("blade nowhere", "cannot be read"),
     ],
@@ -188,6 +195,23 @@ def test_what_is_missing_is_said(garage: Garage, line: str, why: str) -> None:
 
     assert caught.value.hint
     assert not len(garage.edits)
+
+
+def test_what_its_kind_has_is_what_it_is_made_by(garage: Garage) -> None:
+    blade = garage.fit_blade("low_rank", items=asked(), domain="sorting", at="layer_2", rank=2, steps=1, seed=3).blade
+
+    assert (blade.settings["rank"], blade.fit.steps, blade.fit.seed) == (2, 1, 3)
+    assert (blade.fit.rate, blade.fit.batch) == (HOW.rate, HOW.batch)
+
+
+@pytest.mark.parametrize("line", ["fit_blade low_rank --domain sorting", "specialise sorting", "measure_blade @kept"])
+def test_edits_in_force_are_not_left_out_without_a_word(garage: Garage, kept: BladeCard, line: str) -> None:
+    garage.scale("layer_1", 0.5)
+
+    with pytest.raises(InputError, match=r"Edits are in force, .*scale layer_1.*\nTake them back: reset"):
+        call(garage, words(line, {"kept": kept}))
+
+    assert [edit.at for edit in garage.edits] == ["layer_1"]
 
 
 def test_an_autoencoder_that_is_given_keeps_its_features(garage: Garage) -> None:

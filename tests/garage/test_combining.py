@@ -9,6 +9,7 @@ import torch
 
 from garage_nb.errors import InputError
 from garage_nb.garage import Garage
+from garage_nb.registry.lift import lift
 from garage_nb.showroom import items
 from tests.compose.bench import logits
 
@@ -47,7 +48,7 @@ def test_a_slim_model_is_saved_and_loaded(tmp_path: Path) -> None:
     found = garage.slim(loss=1.0, by="layers", texts=TEXTS, to=str(tmp_path / "slim"))
 
     again = Garage(str(tmp_path / "slim"))
-    assert again.spec.num_layers == found.lifted.spec.num_layers < garage.spec.num_layers
+    assert again.spec.num_layers == lift(found.model).spec.num_layers < garage.spec.num_layers
     assert torch.equal(logits(again.model), logits(found.model))
     assert "reloaded = in memory" in repr(found)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from garage_nb.errors import EditError, GarageError, GateFileError, InputError
 from garage_nb.garage import Garage
@@ -56,6 +58,26 @@ def test_a_gate_goes_from_its_fit_through_its_folder_to_an_answer(garage: Garage
     assert garage.debate(FRANCE, **asked).status == "untrained"
     assert garage.debate(FRANCE, gate=fitted, **{**asked, "blocks": 1}).status == "gate of another debate"
     assert garage.debate(FRANCE, gate=fitted, **{**asked, "at": "layer_-4"}).status == "gate fitted on 2 texts"
+
+
+def test_a_gate_of_other_weights_is_refused_unless_one_insists(garage: Garage) -> None:
+    fitted = garage.fit_gate(TEXTS, at="layer_2", blocks=2, steps=1)
+    same, other = (Garage(deepcopy(garage.model), tokenizer=garage.tokenizer) for _ in range(2))
+    with torch.no_grad():
+        next(other.model.parameters()).mul_(1.01)
+    gated: dict[str, Any] = {"at": "layer_2", "blocks": 2, "gate": fitted}
+    asked: dict[str, Any] = {**gated, "steps": 1, "reconciliation": "gated"}
+
+    assert same.debate(FRANCE, **asked).steps == garage.debate(FRANCE, **asked).steps
+    with pytest.raises(EditError, match=r"This gate was fitted on .* these are other weights"):
+        other.debate(FRANCE, **asked)
+    with pytest.raises(EditError, match=r"This gate was fitted on .* these are other weights"):
+        other.debates([(FRANCE, "Paris")], **gated, draws=1)
+    with pytest.raises(EditError, match="debate --insist"):
+        other.debate(FRANCE, **asked)
+
+    assert len(other.debate(FRANCE, **asked, insist=True).steps) == 1
+    assert "gated, 2 blocks on" in other.debates([(FRANCE, "Paris")], **gated, draws=1, insist=True).arms
 
 
 @pytest.mark.parametrize(

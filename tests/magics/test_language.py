@@ -193,6 +193,9 @@ BUILDING = {"donor", "stack", "swap", "merge", "adapt", "sheet", "build", "heal"
 BEFORE: dict[str, tuple[str, Callable[[Garage], Any]]] = {
     "redo": ("undo", lambda g: g.undo()),
     "slim": ("reset", lambda g: g.reset()),
+    "fit_blade": ("reset", lambda g: g.reset()),
+    "measure_blade": ("reset", lambda g: g.reset()),
+    "specialise": ("reset", lambda g: g.reset()),
     "sheet": ('stack "0:2"', lambda g: g.stack("0:2")),
     "build": ('stack "0:2"', lambda g: g.stack("0:2")),
     "slice": ("reset", lambda g: g.reset()),

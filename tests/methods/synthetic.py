@@ -61,7 +61,7 @@ ARMS = (
     Arm("itself", Role.NO_OP),
     Arm("gated", Role.TREATMENT),
     Arm("ensemble", Role.BASELINE),
-    Arm("shuffled", Role.CONTROL),
+    Arm("shuffled", Role.CONTROL, "the source's states in another order"),
 )
 
 

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...core.batch import Batch, prepare
 from ...core.progress import progress
 from ...core.run import logits, read
 from ...core.sites import Read
@@ -29,10 +28,8 @@ from ...registry.routes import Route
 from ..judging.answer_losses import mean_answer_losses
 from ..judging.exercise import Exercise
 from ..judging.on_items import rows_for
-from ..judging.sheets import ROWS, Row, Sheet, sheets
+from ..judging.sheets import Row, Sheet, sheets_by_length
 from .reading import logits_of
-
-ROOM = 1 << 27  # bytes of logits at a time
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,14 +69,14 @@ def qualities(
         first_ways(rows_for(lifted, exercises)),
         [_asked(*pair, seed) for pair in zip(routes, sets, strict=True)],
     )
-    order = sorted(range(len(rows)), key=lambda place: len(rows[place].tokens))  # little padding
-    read_in = sheets([rows[place] for place in order], _size(lifted, rows))
+    read_in = sheets_by_length(rows, vocab_size(lifted.model))
+    back = torch.cat([sheet.numbers for sheet in read_in]).argsort()  # into the order of the items
     found: list[list[Tensor]] = []  # of each sheet: probabilities and losses of every router
     with progress("sending tokens to experts", "pass", len(read_in) * (1 + sum(map(len, asked)))) as bar:
         for sheet in read_in:
             runs = list(_losses(lifted, sheet, recipe, [None, *(edit for edits in asked for edit in edits)], bar))
             found.append([torch.stack(runs, 1), *_probabilities(lifted, sheet, recipe, routes)])
-    losses, *probabilities = (torch.cat(several)[_back(order)] for several in zip(*found, strict=True))
+    losses, *probabilities = (torch.cat(several)[back] for several in zip(*found, strict=True))
     shares = losses[:, 1:].split([len(edits) for edits in asked], dim=1)
     each = zip(routes, sets, shares, probabilities, strict=True)
     return losses[:, 0], [_quality(route, mine, share, one) for route, mine, share, one in each]
@@ -100,7 +97,7 @@ def _quality(route: Route, sets: list[tuple[int, ...]], losses: Tensor, probabil
 def _losses(
     lifted: Lifted, sheet: Sheet, recipe: Recipe, edits: Sequence[Edit | None], bar: object
 ) -> Iterator[Tensor]:
-    batch = _batch(lifted, sheet)
+    batch = sheet.batch(lifted.model)
     for edit in edits:
         taps = (recipe if edit is None else recipe + edit).taps(lifted.spec)
         yield mean_answer_losses(logits(lifted.model, batch, taps, chain=lifted.spec.chain), sheet)
@@ -121,25 +118,11 @@ def _probabilities(lifted: Lifted, sheet: Sheet, recipe: Recipe, routes: Sequenc
             )
 
         reads.append(Read(site, keep))
-    read(lifted.model, _batch(lifted, sheet), [*recipe.taps(lifted.spec), *reads], chain=lifted.spec.chain)
+    read(lifted.model, sheet.batch(lifted.model), [*recipe.taps(lifted.spec), *reads], chain=lifted.spec.chain)
     mask = sheet.mask.double()[..., None]
     return [(found[route.gate] * mask).sum(1)[:, : route.experts] / mask.sum(1) for route in routes]
-
-
-def _batch(lifted: Lifted, sheet: Sheet) -> Batch:
-    return prepare({"input_ids": sheet.ids, "attention_mask": sheet.mask}, lifted.model)
 
 
 def first_ways(rows: Sequence[Row]) -> list[Row]:
     """An item that can be answered in several ways is asked in the first."""
     return list({row.number: row for row in reversed(rows)}.values())[::-1]
-
-
-def _size(lifted: Lifted, rows: Sequence[Row]) -> int:
-    longest = max(len(row.tokens) for row in rows)
-    return max(1, min(ROWS, ROOM // (longest * vocab_size(lifted.model) * 4)))
-
-
-def _back(order: Sequence[int]) -> Tensor:
-    """Where each item stands among those that were read."""
-    return torch.tensor(order).argsort()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from ...core.batch import Batch, Prompt, prepare
+from ...core.parts import ENCODER, parse
 from ...errors import InputError
 from ...registry.lift import Lifted
 
@@ -43,6 +44,14 @@ def one_prompt(prompt: Prompt, lifted: Lifted) -> Batch:
 def read_ids(batch: Batch) -> Tensor:
     """(seq,): what the stack with the head reads; in an encoder–decoder model what was written so far."""
     return (batch.input_ids if batch.decoder_input_ids is None else batch.decoder_input_ids)[0]
+
+
+def ids_of(batch: Batch, names: Sequence[str]) -> Tensor:
+    """(seq,): what the stack of these parts reads. InputError for parts of both: one's tokens are not the other's."""
+    stacks = {address.stack for name in names if (address := parse(name)) is not None}
+    if len(stacks) > 1:
+        raise InputError("Parts of the encoder and of the decoder read different tokens.", "Name those of one of them.")
+    return batch.input_ids[0] if stacks == {ENCODER} else read_ids(batch)
 
 
 def said(prompt: Prompt, batch: Batch, words: Words) -> str:

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ...core.batch import Batch
+from ...core.next_token import demand_predicts
 from ...core.stats import wide
 from ...errors import InputError, NotFiniteError, UnsupportedModelError
 from ...registry.lift import Lifted
@@ -60,7 +61,7 @@ def _surprise(logits: Float[Tensor, "tokens vocab"], targets: Int[Tensor, " toke
 
 def items(lifted: Lifted, texts: Sequence[Batch]) -> list[Item]:
     """InputError for a text in which nothing is to be predicted, UnsupportedModelError for a model that does not."""
-    demand_predicts(lifted)
+    demand_predicts(lifted.model)
     special = torch.tensor(sorted(getattr(lifted.tokenizer, "all_special_ids", ())), dtype=torch.long)
     found = []
     for text in texts:
@@ -74,12 +75,3 @@ def items(lifted: Lifted, texts: Sequence[Batch]) -> list[Item]:
             )
         found.append(item)
     return found
-
-
-def demand_predicts(lifted: Lifted) -> None:
-    able = getattr(lifted.model, "can_generate", None)
-    if able is not None and not able():
-        raise UnsupportedModelError(
-            f"{type(lifted.model).__name__} does not predict the next token, so it has no loss here.",
-            "Load it with its language-model head: AutoModelForCausalLM.",
-        )

@@ -40,6 +40,13 @@ class ModelCard:
             weights=AtRest.of(lifted.model).digest,
         )
 
+    def is_of(self, live: ModelCard) -> bool:
+        """Whether the model that is there has this class and these weights."""
+        return (self.model_class, self.weights) == (live.model_class, live.weights)
+
+    def __str__(self) -> str:
+        return f"{self.model_id} ({self.weights[:8]})"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -50,14 +57,17 @@ class ModelCard:
 
 @dataclass(frozen=True, kw_only=True)
 class FitCard:
-    """`data` is the sha256 of the texts, of which there were `n`; `loss` is that of the last step in nats a token, None
-    where nothing was trained; `seconds` is the time it took.
+    """`data` is the sha256 of the texts, of which there were `n`. What was trained has `steps` of `batch` texts each at
+    learning rate `rate`, and the `loss` of the last one in nats a token, None where nothing was; `seconds` is the time
+    it took.
     """
 
     data: str
     n: int
     seed: int = 0
     steps: int = 0
+    rate: float = 0.0
+    batch: int = 0
     seconds: float = 0.0
     loss: float | None = None
 
@@ -79,7 +89,7 @@ _MODEL = {
     "tokenizer": text, "weights": text,
 }  # fmt: skip
 _FIT = {
-    "data": text, "n": count, "seed": whole, "steps": count, "seconds": number,
+    "data": text, "n": count, "seed": whole, "steps": count, "rate": number, "batch": count, "seconds": number,
     "loss": lambda value: None if value is None else number(value),
 }  # fmt: skip
 
@@ -99,20 +109,18 @@ def demand_same_tokens(target: ModelSpec, source: ModelSpec) -> None:
 
 def demand_source(card: ModelCard, live: ModelCard) -> None:
     """EditError unless the model that is there is the one the blade was made from."""
-    if (card.model_class, card.weights) != (live.model_class, live.weights):
+    if not card.is_of(live):
         raise EditError(
-            f"This blade was made from {card.model_id} ({card.weights[:8]}), not from {live.model_id} "
-            f"({live.weights[:8]}).",
+            f"This blade was made from {card}, not from {live}.",
             "Load that one, or fit the blade again.",
         )
 
 
 def demand_target(card: ModelCard, live: ModelCard) -> None:
     """EditError unless the model that is there has the class and the weights that the blade was made for."""
-    if (card.model_class, card.weights) != (live.model_class, live.weights):
+    if not card.is_of(live):
         raise EditError(
-            f"This blade was made for {card.model_id} ({card.weights[:8]}); these are other weights, {live.model_id} "
-            f"({live.weights[:8]}).",
+            f"This blade was made for {card}; these are other weights, {live}.",
             "Load that one, or fit the blade again; blade --insist lets it act where its width fits.",
         )
 

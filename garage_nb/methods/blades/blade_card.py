@@ -108,8 +108,11 @@ def _model(card: ModelCard) -> str:
 def _fit(fit: FitCard) -> str:
     if not fit.n:
         return "nothing was fitted"
-    loss = "" if fit.loss is None else f", {fit.steps} steps, seed {fit.seed}, loss {number(fit.loss)} nats a token"
-    return f"{fit.n:,} texts {fit.data[:8]}{loss}"
+    said = f"{fit.n:,} texts {fit.data[:8]}"
+    if fit.loss is None:
+        return said
+    how = f"{fit.steps} steps of {fit.batch} at rate {fit.rate:g}, seed {fit.seed}"
+    return f"{said}, {how}, loss {number(fit.loss)} nats a token"
 
 
 def _is_long(value: object) -> bool:

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from ...analyze.judging.exercise import Exercise
 from ...errors import InputError, nearest
 from ...inject.blades.blade import Blade
+from ...inject.blades.card import FitCard
 from ...inject.blades.edit import BladeEdit
 from ...inject.blades.fitting.training import Training
 from ...inject.blades.kinds.direction import fit_direction
@@ -29,7 +30,7 @@ from ..studies.ground import Ground
 from ..studies.papers import Answering
 
 SOURCE = "source"  # what the second model is to the target, whichever it is
-RATE = 0.05  # of Adam: what gates want
+HOW = Training(steps=40, rate=0.05)  # what gates want
 DOSES = (0.1, 0.25, 0.5, 0.75, 1.0)
 PLAIN, MAP = "none", "least_squares"
 
@@ -37,8 +38,8 @@ PLAIN, MAP = "none", "least_squares"
 @dataclass(frozen=True, kw_only=True)
 class Making:
     """`source_place` is where the source is read, the same name where it is None. `projection` is the map from its
-    dimensions to the target's; kinds that must have one take the least squares where it is none. `gate`, `rank`,
-    `steps` and `seed` mean something for kinds that are trained.
+    dimensions to the target's; kinds that must have one take the least squares where it is none. `gate`, `rank` and
+    `training` mean something for kinds that are trained, `method` and `positions` for a direction.
     """
 
     name: str
@@ -47,8 +48,9 @@ class Making:
     gate: str = "input"
     projection: str = PLAIN
     rank: int = 4
-    steps: int = 40
-    seed: int = 0
+    method: str = "mean"
+    positions: str = "-1"
+    training: Training = HOW
 
     def __post_init__(self) -> None:
         if self.kind not in _FITS:
@@ -59,16 +61,17 @@ class Making:
         """That of a blade; None where none can be made anew."""
         if blade.kind not in _FITS:
             return None
-        said = blade.settings
+        said, reads = blade.settings, blade.source is not None
         return cls(
             name=blade.name,
             kind=blade.kind,
             source_place=blade.source_place or None,
             gate=str(said.get("gate", "input")),
-            projection=str(said.get("projection", said.get("method", PLAIN) if blade.source is not None else PLAIN)),
+            projection=str(said.get("projection", said.get("method", PLAIN) if reads else PLAIN)),
             rank=int(said.get("rank", 4)),
-            steps=blade.fit.steps or 40,
-            seed=blade.fit.seed,
+            method="mean" if reads else str(said.get("method", "mean")),
+            positions=str(said.get("positions", "-1")),
+            training=_training(blade.fit),
         )
 
     @property
@@ -79,10 +82,6 @@ class Making:
     def reads_source(self) -> bool:
         return self.kind in WITH_SOURCE
 
-    @property
-    def training(self) -> Training:
-        return Training(steps=self.steps, rate=RATE, seed=self.seed)
-
     def at(self, place: str, ground: Ground) -> Blade:
         """Made of the ground's items. InputError without a source that it reads; other errors as of its kind."""
         if self.reads_source:
@@ -91,7 +90,7 @@ class Making:
         return blade if self.is_trained else self._dosed(blade, ground)
 
     def seeded(self, seed: int) -> Making:
-        return replace(self, seed=seed)
+        return replace(self, training=replace(self.training, seed=seed))
 
     def _dosed(self, blade: Blade, ground: Ground) -> Blade:
         several = ((one, answering(ground.target, one, ground.others.get(SOURCE))) for one in _doses(blade))
@@ -118,6 +117,11 @@ def sides(ground: Ground) -> tuple[list[Exercise], list[Exercise]]:
     return ours, in_turns[: len(ours)]
 
 
+def _training(fit: FitCard) -> Training:
+    """The usual one for what was not trained."""
+    return Training(steps=fit.steps, rate=fit.rate, batch=fit.batch, seed=fit.seed) if fit.steps else HOW
+
+
 def _doses(blade: Blade) -> list[Blade]:
     return [replace(blade, alpha=dose) for dose in DOSES]
 
@@ -138,7 +142,8 @@ def _direction(making: Making, place: str, ground: Ground) -> Blade:
             f"A direction leads from other domains to {ground.domain!r}, and there is no other.",
             "Give items of two domains or more.",
         )
-    return fit_direction(making.name, ground.target, place, ours, theirs)
+    how, positions = making.method, making.positions
+    return fit_direction(making.name, ground.target, place, ours, theirs, how=how, positions=positions)
 
 
 def _low_rank(making: Making, place: str, ground: Ground) -> Blade:

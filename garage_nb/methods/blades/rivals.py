@@ -62,9 +62,8 @@ def rivals(trial: Trial) -> list[Rival]:
 
 
 def cheaper(trial: Trial, forwards: int) -> list[Rival]:
-    """Those that take fewer forwards than the blade, and over which it leads by less than would matter."""
-    margin = trial.claim.rule.margin
-    return [one for one in rivals(trial) if one.forwards < forwards and one.lead.value < margin]
+    """Those that take fewer forwards than the blade, and over which it has no lead beyond its interval."""
+    return [one for one in rivals(trial) if one.forwards < forwards and one.ruling != BEATS]
 
 
 def elsewhere(trial: Trial, arm: str) -> float:

@@ -45,7 +45,8 @@ def sweep_places(fit: Callable[[str], Blade], ground: Ground, places: Sequence[s
 
 def swept(making: Making, ground: Ground) -> PlaceSweep:
     """Over every layer, or ffn, that both models have, counted from the end."""
-    return sweep_places(lambda place: making.at(place, ground), ground, places_of(making, ground), seed=making.seed)
+    places, seed = places_of(making, ground), making.training.seed
+    return sweep_places(lambda place: making.at(place, ground), ground, places, seed=seed)
 
 
 def places_of(making: Making, ground: Ground) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...core.seed import spawned
 from ...inject.edit import Edit
 from ...inject.routing.experts import Experts
 from ...inject.routing.isolate import Isolate
@@ -81,6 +82,7 @@ def _study(ground: Ground, effort: Effort) -> Course:
             ),
             *(_rerouted(model, routes, way) for way in WAYS),
         ],
+        about=ground.domains,
     )
 
 
@@ -90,15 +92,17 @@ def _run(model: Lifted, routes: Sequence[Route], arm: str, *edits: Edit) -> Run:
 
 
 def _rerouted(model: Lifted, routes: Sequence[Route], way: str) -> Run:
-    def edits(seed: int) -> list[Edit]:
-        return [Reroute(route.gate, way, seed) for route in routes]
-
     return Run(
         way,
-        lambda seed: alone(model, *edits(seed)),
+        lambda seed: alone(model, *rerouted(routes, way, seed)),
         is_drawn=way == "random",
-        readings=lambda seed: {PROBABILITY.name: probability(model, routes, *edits(seed))},
+        readings=lambda seed: {PROBABILITY.name: probability(model, routes, *rerouted(routes, way, seed))},
     )
+
+
+def rerouted(routes: Sequence[Route], way: str, seed: int) -> list[Edit]:
+    """At every router, each with a seed of its own."""
+    return [Reroute(route.gate, way, spawned(seed, route.gate).initial_seed()) for route in routes]
 
 
 ROUTER_CALIBRATION = Proposal(

@@ -28,10 +28,13 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """The items are the ground's, the first of each domain; of the others one for four of the claim's own."""
+    """The items are the ground's, the first of each domain; of those that the claim is not `about`, one for four. It is
+    about the ground's own where none is named.
+    """
 
     ground: Ground
     runs: Sequence[Run]
+    about: Sequence[str] = ()
     _once: dict[str, Marks] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -51,8 +54,9 @@ class Course:
             yield run.arm, self._once.pop(run.arm) if run.is_drawn else self._once[run.arm]
 
     def _asked(self, count: int) -> Iterator[tuple[str, int, Exercise]]:
+        about = self.about or [self.ground.domain]
         for domain in self.ground.domains:
-            most = count if domain == self.ground.domain else max(1, count // FEWER)
+            most = count if domain in about else max(1, count // FEWER)
             for place, one in enumerate(self.ground.test[domain][:most]):
                 yield domain, place, one
 

@@ -88,10 +88,5 @@ def lessons_from(exercises: Sequence[Exercise]) -> Lessons:
     return Lessons(tuple(way[0] for way in ways), tuple("".join(way[1:]) for way in ways))
 
 
-def given_in(exercise: Exercise) -> str:
-    """What is asked, whatever the answer: of two answers to one prompt, one that was fitted on tells of the other."""
-    return "".join(exercise.ways[0][::2])
-
-
 def _asked(pool: Pool) -> set[str]:
-    return {given_in(one) for several in pool.values() for one in several}
+    return {one.given for several in pool.values() for one in several}

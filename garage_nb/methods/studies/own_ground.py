@@ -8,7 +8,7 @@ from hashlib import blake2b
 from ...analyze.judging.exercise import Exercise
 from ...errors import InputError
 from ...registry.lift import Lifted
-from .ground import EXPERTS, MADE_OF, Ground, Pool, given_in
+from .ground import EXPERTS, MADE_OF, Ground, Pool
 
 FIT, CHOOSE = 50, 65  # of a hundred items: to fit on, and up to there to choose by; the rest tests
 
@@ -59,4 +59,4 @@ def _part(exercises: Sequence[Exercise], start: int, end: int) -> Pool:
 
 def _place(exercise: Exercise) -> int:
     """0 to 99, by what it asks alone."""
-    return int.from_bytes(blake2b(given_in(exercise).encode(), digest_size=4).digest(), "big") % 100
+    return int.from_bytes(blake2b(exercise.given.encode(), digest_size=4).digest(), "big") % 100

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ...analyze.judging.answer_losses import answer_losses
 from ...analyze.judging.exercise import Exercise
-from ...analyze.judging.on_items import ROOM, rows_for
-from ...analyze.judging.sheets import ROWS, Sheet, sheets, solved
-from ...core.batch import Batch, prepare
+from ...analyze.judging.on_items import rows_for
+from ...analyze.judging.sheets import Sheet, sheets_by_length, solved
+from ...core.batch import Batch
 from ...core.vocabulary import vocab_size
 from ...registry.lift import Lifted
 from ..outcomes import Marks
@@ -36,11 +36,8 @@ class Papers:
     @classmethod
     def of(cls, reader: Lifted, exercises: Sequence[Exercise]) -> Papers:
         """As the reader's tokenizer cuts them. Errors as of `rows_for`."""
-        rows = sorted(rows_for(reader, exercises), key=lambda row: len(row.tokens))  # little padding
-        longest = max((len(row.tokens) for row in rows), default=1)
-        made = sheets(rows, max(1, min(ROWS, ROOM // (longest * vocab_size(reader.model) * 4))))
-        given = [{"input_ids": sheet.ids, "attention_mask": sheet.mask} for sheet in made]
-        return cls(len(exercises), made, [prepare(one, reader.model) for one in given])
+        made = sheets_by_length(rows_for(reader, exercises), vocab_size(reader.model))
+        return cls(len(exercises), made, [sheet.batch(reader.model) for sheet in made])
 
     def marked(self, answering: Answering, readings: Mapping[str, Reading] = NO_READINGS) -> Marks:
         """Right as `judge` has it; the log-probability is that of the likeliest way, over all tokens of its answers.

@@ -22,14 +22,14 @@ Edits = Callable[[Callable[[Lifted], Lifted]], Sequence[Edit]]
 
 USUAL = (
     Arm(TARGET, Role.NO_OP, "as it is"),
-    Arm(SELF, Role.NO_OP, "the same from a copy of the target"),
+    Arm(SELF, Role.NO_OP, "the blade, its source a copy of the target: nothing may change"),
     Arm(SOURCE, Role.BASELINE, "the other model by itself"),
     Arm(ENSEMBLE, Role.BASELINE, "the mean of the models' logits, for as many passes"),
     Arm(MERGE, Role.BASELINE, "a linear merge, its share chosen on validation, for one pass"),
-    Arm(SHUFFLED, Role.CONTROL, "the same from a source that takes every token for another one"),
-    Arm(SOURCE_FREE, Role.CONTROL, "the same from a source of zeros"),
-    Arm(DIRECTION, Role.CONTROL, "random, as long as what is changed on the average token"),
-    Arm(NOISE, Role.CONTROL, "drawn anew for every token, as long on the average"),
+    Arm(SHUFFLED, Role.CONTROL, "the blade, its source taking every token for another one"),
+    Arm(SOURCE_FREE, Role.CONTROL, "the blade, the hidden states of its source all zeros"),
+    Arm(DIRECTION, Role.CONTROL, "one random direction added, as long as the blade's change of the average token"),
+    Arm(NOISE, Role.CONTROL, "noise added, drawn anew for every token, as long on the average"),
 )
 
 

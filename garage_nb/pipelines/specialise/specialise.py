@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import (
     EditError,
     InputError,
@@ -11,7 +13,7 @@ from ...errors import (
     UnsupportedModelError,
 )
 from ...methods.blades.blade_card import BladeCard
-from ...methods.blades.making import SOURCE, Making
+from ...methods.blades.making import HOW, SOURCE, Making
 from ...methods.blades.place_sweep import PlaceSweep
 from ...methods.blades.sweeping import swept
 from ...methods.studies.ground import Ground
@@ -28,9 +30,10 @@ def specialise(ground: Ground, *, steps: int = 40, seed: int = 0) -> Specialised
     """
     sweeps: dict[str, PlaceSweep] = {}
     left_out: dict[str, str] = {}
+    how = replace(HOW, steps=steps, seed=seed)
     for kind in (*(BESIDE if SOURCE in ground.others else ()), *ALONE):
         try:
-            sweeps[kind] = swept(Making(name=f"{ground.domain}-{kind}", kind=kind, steps=steps, seed=seed), ground)
+            sweeps[kind] = swept(Making(name=f"{ground.domain}-{kind}", kind=kind, training=how), ground)
         except _REFUSALS as error:
             left_out[kind] = error.what
     if not sweeps:

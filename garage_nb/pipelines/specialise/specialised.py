@@ -115,11 +115,11 @@ class Specialised(Drawn):
 
     @property
     def _cheaper(self) -> str:
-        """What reaches as much for fewer passes, and what that loses elsewhere."""
+        """What to take in its place: all that is not told to be worse for fewer passes, and its worth elsewhere."""
         found = cheaper(self.trial, self.blade.forwards)
         each = [f"{one.name} ({one.accuracy:.3f}, elsewhere {one.elsewhere:.3f})" for one in found]
         mine = f"{self.trial.mean(BLADE):.3f}, elsewhere {elsewhere(self.trial, BLADE):.3f}"
-        near = f"As good, or short of it by less than {self.trial.claim.rule.margin:g} nats, for fewer forwards a token"
+        near = "Take the cheaper. For fewer forwards a token, and the blade no better beyond its 95 % interval"
         return f"{near}: {', '.join(each)}; the blade {mine}." if found else ""
 
     def _named(self, kind: str, place: str) -> str:

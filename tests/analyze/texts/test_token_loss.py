@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 import torch
 
+from garage_nb.analyze.judging.exercise import exercises_of
+from garage_nb.analyze.judging.on_items import rows_for
 from garage_nb.analyze.texts import token_loss
 from garage_nb.analyze.texts.prompts import each_prompt
 from garage_nb.analyze.texts.token_loss import items
+from garage_nb.compose.assembly.heal import heal
+from garage_nb.compose.layout.check import check
+from garage_nb.compose.sheet import BuildSheet
 from garage_nb.core.run import logits
 from garage_nb.errors import InputError, NotFiniteError, UnsupportedModelError
 from garage_nb.garage import Garage
+from garage_nb.inject.blades.fitting.lessons import Lessons, lessons_of
+from garage_nb.methods.studies.papers import Papers
+from garage_nb.registry.lift import lift
 from tests.coverage.zoo import Entry, build
 from tests.families import PROMPT, tiny
 
@@ -75,11 +83,28 @@ def test_what_has_no_loss_is_refused(llama: Any) -> None:
     both_ways = Garage(build(Entry("masked", "bert", "BertForMaskedLM"))).lifted
     with pytest.raises(UnsupportedModelError, match="does not predict the next token"):
         items(both_ways, each_prompt(PROMPT, both_ways))
+    ahead = Garage(tiny("bert")).lifted
+    with pytest.raises(UnsupportedModelError, match="BertLMHeadModel reads the tokens behind each place"):
+        items(ahead, each_prompt(PROMPT, ahead))
     item = items(lifted, each_prompt(PROMPT, lifted))[0]
     with pytest.raises(UnsupportedModelError, match="not one row a token"):
         item.losses(torch.zeros(2, 3, 64))
     with pytest.raises(NotFiniteError, match="NaN"):
         item.losses(torch.full((1, 10, 64), torch.nan))
+
+
+REFUSING = {
+    "items": lambda ahead: rows_for(ahead, exercises_of([("a b", "c")])),
+    "lessons": lambda ahead: lessons_of(Lessons(("a b",)), ahead),
+    "healing": lambda ahead: heal(check(BuildSheet("a", {"a": ahead})), ["a b"] * 5),
+    "claims": lambda ahead: Papers.of(ahead, exercises_of([("a b", "c")])),
+}
+
+
+@pytest.mark.parametrize("loss", REFUSING)
+def test_no_loss_is_of_a_token_that_was_seen(loss: str) -> None:
+    with pytest.raises(UnsupportedModelError, match="reads the tokens behind each place"):
+        REFUSING[loss](lift(tiny("bert")))
 
 
 def test_of_an_encoder_decoder_what_was_written_is_predicted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from garage_nb.core.fingerprint import AtRest
 from garage_nb.errors import EditError, InputError
 from garage_nb.inject.blades.blade import Blade
 from garage_nb.inject.blades.edit import BladeEdit
+from garage_nb.inject.blades.files import load_blade, save_blade
+from garage_nb.inject.blades.fitting.training import Training
 from garage_nb.inject.blades.kinds.sae_feature import sae_blade
 from garage_nb.inject.sae import Sae
 from garage_nb.methods.blades.arms import (
@@ -31,7 +34,7 @@ from garage_nb.methods.blades.arms import (
     TARGET,
     Arms,
 )  # fmt: skip
-from garage_nb.methods.blades.making import SOURCE, Making
+from garage_nb.methods.blades.making import HOW, SOURCE, Making
 from garage_nb.methods.blades.measuring import measure
 from garage_nb.methods.claim import Effort
 from garage_nb.methods.measure import LOG_PROB
@@ -39,10 +42,12 @@ from garage_nb.methods.studies.ground import Ground
 from garage_nb.methods.studies.placebos import scrambled
 from garage_nb.methods.trial import Trial
 from tests.families import HIDDEN
+from tests.inject.blades.making import EVIDENCE
 from tests.methods.blades.grounds import ground, live, log_probs
 from tests.restored import left_as_it_was
 
 FEW = Effort(8, seeds=1)
+SHORT = replace(HOW, steps=3)
 ALWAYS = {TARGET, BLADE, DIRECTION, NOISE}
 TWO = ALWAYS | {SOURCE_ALONE, ENSEMBLE, MERGE, SHUFFLED, SOURCE_FREE, ADAPTER}
 WANTED = {
@@ -68,7 +73,7 @@ def here(kind: str) -> Ground:
 @cache
 def blade_of(kind: str) -> Blade:
     place = "ffn_1" if kind == "ffn_output" else "layer_1"
-    return Making(name="edge", kind=kind, steps=3).at(place, here(kind))
+    return Making(name="edge", kind=kind, training=SHORT).at(place, here(kind))
 
 
 @cache
@@ -183,12 +188,36 @@ def test_other_weights_are_refused() -> None:
 
 def test_a_blade_is_fitted_anew_by_seeds_that_are_not_its_own() -> None:
     asked = here("low_rank")
-    blade = Making(name="edge", kind="low_rank", steps=3, seed=2).at("layer_1", asked)
+    blade = Making(name="edge", kind="low_rank", training=replace(SHORT, seed=2)).at("layer_1", asked)
 
     runs = measure(blade, asked, effort=Effort(8, seeds=3))[1].outcomes
 
     own, anew = (runs.log_probs[:, runs.arms.index(arm)] for arm in (BLADE, ANEW))
     assert not any(torch.equal(a, b) for a, b in zip(own, anew, strict=True))
+
+
+LONG = Training(steps=4, rate=0.01, batch=5, seed=6)
+
+
+@pytest.mark.parametrize(
+    "making",
+    [
+        Making(name="e", kind="low_rank", rank=2, training=LONG),
+        Making(name="e", kind="gated", source_place="layer_0", gate="vector", projection="procrustes", training=LONG),
+        Making(name="e", kind="direction", method="pca", positions="0,-1"),
+        Making(name="e", kind="projected", projection="truncation", source_place="layer_0"),
+    ],
+    ids=lambda making: making.kind,
+)
+def test_a_blade_is_made_anew_as_it_was_made(making: Making, tmp_path: Path) -> None:
+    blade = making.at("layer_1", here(making.kind))
+
+    again = Making.of(load_blade(save_blade(blade.measured(EVIDENCE), tmp_path)))
+
+    assert again == making
+    made = again.at("layer_1", here(making.kind))
+    assert all(torch.equal(made.tensors[name], tensor) for name, tensor in blade.tensors.items())
+    assert made.alpha == blade.alpha
 
 
 def test_of_other_items_it_is_not_the_same_that_is_fitted_anew() -> None:

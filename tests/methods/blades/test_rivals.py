@@ -21,9 +21,9 @@ from garage_nb.methods.trial import Trial
 LEADS = {SOURCE_ALONE: -1.0, ENSEMBLE: 1.0, MERGE: 0.0, ADAPTER: 2.0}
 
 
-def planted() -> Trial:
+def planted(leads: dict[str, float] = LEADS) -> Trial:
     """The blade leads its rivals by so much, with noise of 0.5 an item."""
-    arms = [Arm(TARGET, Role.NO_OP), Arm(BLADE, Role.TREATMENT), *(Arm(name, Role.BASELINE) for name in LEADS)]
+    arms = [Arm(TARGET, Role.NO_OP), Arm(BLADE, Role.TREATMENT), *(Arm(name, Role.BASELINE) for name in leads)]
     rule = Beats(treatment=BLADE, controls=(TARGET,), margin=0.1, measure=LOG_PROB)
     claim = Claim(
         key="blade", statement="-", source="-", protocol="-", arms=tuple(arms), rule=rule, target=("near",)
@@ -35,7 +35,7 @@ def planted() -> Trial:
         noise = torch.randn(70, generator=made) * 0.5
         return Marks(right=torch.arange(70) % 60 < 60 * share, log_probs=(-9 + value + noise).double())
 
-    runs = {TARGET: marks(-3, 0.1), BLADE: marks(0, 0.8), **{name: marks(-lead, 0.5) for name, lead in LEADS.items()}}
+    runs = {TARGET: marks(-3, 0.1), BLADE: marks(0, 0.8), **{name: marks(-lead, 0.5) for name, lead in leads.items()}}
     return Trial(claim=claim, outcomes=Outcomes.of("blade", "m", items, {0: runs}), model_id="m")
 
 
@@ -72,6 +72,18 @@ def test_a_lead_is_told_by_p_adjusted_over_all_rivals() -> None:
 def test_what_is_as_good_for_fewer_forwards_is_named() -> None:
     assert [one.name for one in cheaper(planted(), 2)] == [SOURCE_ALONE, MERGE]
     assert cheaper(planted(), 1) == []
+
+
+def test_a_lead_that_its_interval_does_not_bear_out_is_not_worth_more_forwards() -> None:
+    """However large by its value; and one that it bears out is, however small."""
+    unsure, sure = (planted({**LEADS, MERGE: lead}) for lead in (0.15, 0.45))
+
+    one, other = (next(one for one in rivals(trial) if one.name == MERGE) for trial in (unsure, sure))
+
+    assert one.lead.low < 0 < unsure.claim.rule.margin < one.lead.value
+    assert MERGE in [one.name for one in cheaper(unsure, 2)]
+    assert other.lead.low > 0
+    assert MERGE not in [one.name for one in cheaper(sure, 2)]
 
 
 def test_the_table_has_target_blade_and_rivals() -> None:

@@ -13,7 +13,7 @@ from garage_nb.core.cancel import Cancel, cancellable
 from garage_nb.errors import CancelledError, InputError
 from garage_nb.inject.blades.blade import Blade
 from garage_nb.inject.blades.edit import in_force
-from garage_nb.methods.blades.making import DOSES, Making
+from garage_nb.methods.blades.making import DOSES, HOW, Making
 from garage_nb.methods.blades.place_sweep import LOSS, TARGET, PlaceSweep
 from garage_nb.methods.blades.sweeping import first_place, places_of, sweep_places, swept
 from garage_nb.methods.outcomes import Item, Marks, Outcomes
@@ -107,7 +107,7 @@ def test_the_dose_is_the_best_of_those_tried() -> None:
 
 def test_places_are_those_that_both_models_have_counted_from_the_end() -> None:
     deep = ground(live("llama"), live("llama", 1, num_hidden_layers=2))
-    gated, alone = Making(name="e", kind="gated", steps=1), Making(name="e", kind="low_rank")
+    gated, alone = Making(name="e", kind="gated", training=replace(HOW, steps=1)), Making(name="e", kind="low_rank")
 
     assert places_of(gated, deep) == ["layer_-2", "layer_-1"]
     assert places_of(alone, deep) == ["layer_-3", "layer_-2", "layer_-1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 
@@ -10,11 +11,11 @@ import torch
 
 from garage_nb.core.batch import prepare
 from garage_nb.inject.routing.isolate import Isolate
-from garage_nb.methods.claims.router_calibration import ALL_ALLOWED, PROBABILITY, ROUTER_CALIBRATION
+from garage_nb.methods.claims.router_calibration import ALL_ALLOWED, PROBABILITY, ROUTER_CALIBRATION, rerouted
 from garage_nb.methods.rules.unrelated import Unrelated
 from garage_nb.methods.studies.routed import gates_of, probability
 from garage_nb.methods.verdict import FAILS, HOLDS
-from tests.methods.claims.trying import demand_sound, differs, ground_for, model
+from tests.methods.claims.trying import FEW, demand_sound, differs, ground_for, model
 from tests.methods.synthetic import World
 from tests.methods.worlds import SHARE, flat, rulings
 
@@ -46,6 +47,23 @@ def test_it_runs_on_a_users_own_items() -> None:
         mine = [trial.outcomes.arms.index(arm) for arm in arms]
         torch.testing.assert_close(chances[:, mine].sum(1), torch.ones_like(chances[:, 0]))
     assert trial.apart == ()
+
+
+def test_it_is_asked_of_all_domains_alike() -> None:
+    ground = ground_for(ROUTER_CALIBRATION)
+
+    items = ROUTER_CALIBRATION.study(ground, FEW).items(4)
+
+    assert Counter(item.domain for item in items) == dict.fromkeys(ground.test, 4)
+
+
+def test_chance_deals_out_anew_at_every_router() -> None:
+    routes = gates_of(model("showroom-moe"))
+
+    drawn = [edit.seed for seed in (0, 1) for edit in rerouted(routes, "random", seed)]  # type: ignore[attr-defined]
+
+    assert len(set(drawn)) == 2 * len(routes) > 2
+    assert rerouted(routes, "random", 1) == rerouted(routes, "random", 1)
 
 
 def test_a_probability_is_the_routers_softmax_without_padding() -> None:

@@ -22,6 +22,9 @@ def test_an_item_is_not_fitted_on_and_tested_by() -> None:
         replace(found, test={**found.test, "far": found.fit["far"]})
     with pytest.raises(InputError, match="An item is fitted on and tested by"):
         replace(found, test={**found.test, "far": found.choose["near"]})
+    prompt, answer = found.fit["far"][0].ways[0]
+    with pytest.raises(InputError, match="An item is fitted on and tested by"):
+        replace(found, test={**found.test, "far": [Exercise(ways=((f" {prompt}  ", f"{answer} 1"),))]})
 
 
 @pytest.mark.parametrize(("pool", "said"), [("fit", "fit on"), ("choose", "choose by"), ("test", "test by")])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from garage_nb.analyze.judging.exercise import Exercise
-from garage_nb.analyze.judging.on_items import ROOM
+from garage_nb.analyze.judging.sheets import ROOM
 from garage_nb.inject.edits import Scale
 from garage_nb.methods.studies.answering import alone, ensemble, merged
 from garage_nb.methods.studies.choosing import chosen

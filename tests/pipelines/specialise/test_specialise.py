@@ -13,6 +13,7 @@ from garage_nb.errors import InputError
 from garage_nb.inject.blades.edit import in_force
 from garage_nb.inject.blades.files import load_blade
 from garage_nb.methods.blades.arms import BLADE
+from garage_nb.methods.blades.rivals import cheaper
 from garage_nb.methods.studies.ground import Ground
 from garage_nb.pipelines.specialise.specialise import ALONE, BESIDE, specialise
 from garage_nb.pipelines.specialise.specialised import Specialised
@@ -83,6 +84,7 @@ def test_it_says_what_it_is_worth() -> None:
     said = found().said
 
     assert "accuracy over the target" in said
+    assert ("Take the cheaper." in said) == bool(cheaper(found().trial, found().blade.forwards))
     assert all(name in repr(found()) for name in ("logit ensemble", "weight merge", "random direction", "kept: far"))
     assert found().plot().axes is not None
 

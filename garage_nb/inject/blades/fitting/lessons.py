@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....core.batch import prepare
+from ....core.batch import Batch, batch_of, prepare
+from ....core.next_token import demand_predicts
 from ....errors import EditError
 from ....registry.lift import Lifted
 
@@ -46,7 +47,10 @@ class Lesson:
 
 
 def lessons_of(lessons: Lessons, lifted: Lifted) -> list[Lesson]:
-    """In tokens, on the host. EditError for an answer that adds none."""
+    """In tokens, on the host. EditError for an answer that adds none, UnsupportedModelError for a model that predicts
+    no next token.
+    """
+    demand_predicts(lifted.model)
     starts = lessons.prompts if lessons.answers else ("",) * len(lessons.prompts)
     return [_lesson(start, text, lifted) for start, text in zip(starts, lessons.texts, strict=True)]
 
@@ -69,11 +73,7 @@ def _ids(text: str, lifted: Lifted) -> Tensor:
     return prepare(text, lifted.model, lifted.tokenizer).input_ids[0].cpu()
 
 
-def together(chosen: Sequence[Lesson]) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and what is wanted, each (batch, seq), padded on the right."""
-    seq = max(len(lesson.ids) for lesson in chosen)
-    ids, mask, wanted = torch.zeros(3, len(chosen), seq, dtype=torch.long)
-    for row, lesson in enumerate(chosen):
-        count = len(lesson.ids)
-        ids[row, :count], mask[row, :count], wanted[row, :count] = lesson.ids, 1, lesson.wanted.long()
-    return ids, mask, wanted.bool()
+def together(chosen: Sequence[Lesson], model: Any) -> tuple[Batch, Tensor]:
+    """As the model reads them side by side, and what is wanted (batch, seq)."""
+    read, wanted = batch_of([one.ids.tolist() for one in chosen]), batch_of([one.wanted.tolist() for one in chosen])
+    return prepare(read.inputs(), model), wanted.input_ids.bool()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from ....core.batch import prepare
 from ....core.calling import answer, asked
 from ....core.cancel import cancel_in_force, cancellable
 from ....core.prefix import Prefix
@@ -46,6 +45,11 @@ class Training:
     def __post_init__(self) -> None:
         if min(self.steps, self.batch) < 1 or not 0 < self.rate < math.inf:
             raise EditError(f"{self.steps} steps of {self.batch} at {self.rate:g} teach nothing.", "Give more than 0.")
+
+    def card(self, lessons: Lessons, loss: float, seconds: float) -> FitCard:
+        """Of what was trained so."""
+        data, n = data_hash(lessons.texts), len(lessons.prompts)
+        return FitCard(data=data, n=n, **asdict(self), loss=loss, seconds=seconds)
 
 
 TRAINING = Training()
@@ -78,14 +82,7 @@ def trained(
                 tensor.grad = slope
             optimizer.step()
             bar.update()
-    fit = FitCard(
-        data=data_hash(lessons.texts),
-        n=len(lessons.prompts),
-        seed=how.seed,
-        steps=how.steps,
-        seconds=time.perf_counter() - started,
-        loss=loss,
-    )
+    fit = how.card(lessons, loss, time.perf_counter() - started)
     return replace(first, tensors={name: tensor.detach() for name, tensor in made.items()}, fit=fit)
 
 
@@ -113,9 +110,8 @@ def _states(lessons: Sequence[Lesson], source: Lifted, place: str) -> list[Tenso
     found: dict[int, Tensor] = {}
     order = sorted(range(len(lessons)), key=lambda number: len(lessons[number].ids))
     for some in (order[start : start + TOGETHER] for start in range(0, len(order), TOGETHER)):
-        ids, mask, _ = together([lessons[number] for number in some])
-        batch = prepare({"input_ids": ids, "attention_mask": mask}, source.model)
-        rows = states_of(source, place, batch).unflatten(0, ids.shape).float().cpu()
+        batch, _ = together([lessons[number] for number in some], source.model)
+        rows = states_of(source, place, batch).unflatten(0, batch.input_ids.shape).float().cpu()
         found |= {number: row[: len(lessons[number].ids)] for number, row in zip(some, rows, strict=True)}
     return [found[number] for number in range(len(lessons))]
 
@@ -130,10 +126,9 @@ def _slopes(
     course: _Course, chosen: Sequence[int], made: Mapping[str, Tensor], moved: Sequence[Tensor]
 ) -> tuple[float, Sequence[Tensor]]:
     """The loss of a batch in nats a token, and its gradient with regard to what is moved."""
-    ids, mask, wanted = together([course.lessons[number] for number in chosen])
-    states = pad_sequence([course.states[number] for number in chosen], batch_first=True) if course.states else None
     model = course.target.model
-    batch = prepare({"input_ids": ids, "attention_mask": mask}, model)
+    batch, wanted = together([course.lessons[number] for number in chosen], model)
+    states = pad_sequence([course.states[number] for number in chosen], batch_first=True) if course.states else None
     write = Write(course.site, partial(_acted, course.act, made, states))
     with own_run(model), torch.inference_mode(False), torch.enable_grad():
         with attached_for(model, batch, Prefix(), [write]):

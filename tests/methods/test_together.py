@@ -1,0 +1,42 @@
+"""Claims that are tried together: those that can be, with the reasons of the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from garage_nb.errors import InputError
+from garage_nb.methods.claims.table import PROPOSALS
+from garage_nb.methods.studies.ground import Ground
+from garage_nb.methods.studies.own_ground import own_ground
+from garage_nb.methods.together import tried_together
+from tests.methods.claims.trying import FEW, exercises, model
+
+KEYS = ("layer-n-minus-4", "sparse-pathways-50", "router-bias")
+
+
+def ground_for(needs: tuple[str, ...]) -> Ground:
+    """Without another model, and without routers."""
+    return own_ground(model("showroom-llama"), [], needs, exercises(), ["sorting"])
+
+
+def test_what_cannot_be_tried_is_left_out_with_the_reason() -> None:
+    found = tried_together([replace(PROPOSALS[key], quick=FEW) for key in KEYS], ground_for, seed=3)
+
+    assert [one.claim.key for one in found.trials] == ["sparse-pathways-50"]
+    assert found.trials[0].seed == 3
+    assert found.left_out["layer-n-minus-4"].startswith("0 other models were given, and this claim takes: a copy")
+    assert "No router" in found.left_out["router-bias"]
+    frame = found.frame()
+    assert list(frame.index) == ["sparse-pathways-50", "layer-n-minus-4", "router-bias"]
+    assert list(frame["ruling"][1:]) == ["left out", "left out"]
+    assert frame["p"][1:].isna().all()
+    assert "No router" in repr(found)
+
+
+def test_none_at_all_is_refused_before_any_run() -> None:
+    alone = [replace(PROPOSALS[key], study=None) for key in (KEYS[0], KEYS[2])]  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match="None of 2 claims can be tried on this; layer-n-minus-4: 0 other models"):
+        tried_together(alone, ground_for)
