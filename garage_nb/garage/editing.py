@@ -149,7 +149,7 @@ class Editing(Session):
 
         Args:
             part: one or several routers: gate_3, gate_*
-            amount: added to the logits of the experts named, or @amounts, one number an expert
+            amount: the router logit bias: added to the logits of the experts named, or @amounts, one number an expert
             expert: which: 2, or 0,3,-1
             strength: how many times the amounts are added
             tokens: which are touched, as for scale

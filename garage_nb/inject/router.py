@@ -1,4 +1,7 @@
-"""RouterBias: experts made likelier or less likely before the router chooses."""
+"""RouterBias: experts made likelier or less likely before the router chooses, by what is added to its logits.
+
+"Router logit bias": a bias of b makes an expert's odds e^b times as large, and the top-k is done by the sum.
+"""
 
 from __future__ import annotations
 

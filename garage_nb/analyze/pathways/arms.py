@@ -6,8 +6,8 @@ other       the largest effects on another domain; the mean over some, drawn by 
 random      drawn; the mean over several draws
 magnitude   the largest mean |a| · norm of the neuron's column, on the domain (Wanda's measure, of whole neurons: Sun et
             al., "A Simple and Effective Pruning Approach for Large Language Models", 2023)
-contextual  the largest |a| · norm of each token by itself, which is seen only after all of them were computed (Liu et
-            al., "Deja Vu", 2023, guess it)
+contextual  the largest |a| · norm of each token by itself, which is seen only after all of them were computed
+            ("contextual sparsity": Liu et al., "Deja Vu", 2023, guess it)
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Experts: which of them a router may choose; it then chooses and weighs by its family's own formula."""
+"""Experts: which of them a router may choose; it then chooses and weighs by its family's own formula.
+
+"Expert ablation" of those that it may not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Isolate: every token to one expert."""
+"""Isolate: every token to one expert ("forced routing")."""
 
 from __future__ import annotations
 
