@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 _ROUNDINGS = 1000  # of the dtype
+_MOST = 0.1  # where sixteen bits would round by more
 
 
 def allowed_rounding(dtype: torch.dtype) -> float:
     """Relative to the largest value."""
-    return _ROUNDINGS * torch.finfo(dtype).eps
+    return min(_ROUNDINGS * torch.finfo(dtype).eps, _MOST)

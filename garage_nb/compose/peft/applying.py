@@ -21,8 +21,6 @@ from .adapter import FACTORS, Adapter, adapter_in
 from .fit import demand_fit, demand_in_memory, is_conv
 from .parts import AdapterParts, parts_of
 
-MOST = 0.1  # the difference allowed, where sixteen bits would round by more
-
 
 @dataclass(frozen=True, eq=False)
 class Adapted:
@@ -55,7 +53,7 @@ def with_adapter(model: nn.Module, folder: str | Path, scale: float = 1.0) -> Ad
         for mine, theirs in zip(merged.parameters(), model.parameters(), strict=True):
             mine.requires_grad_(theirs.requires_grad)
         found = _logits(merged)
-    error, allowed = _relative(found, expected), min(allowed_rounding(expected.dtype), MOST)
+    error, allowed = _relative(found, expected), allowed_rounding(expected.dtype)
     if not error <= allowed:
         raise BuildError(
             f"Merged, {adapter.folder} gives logits {error:.1g} from its own, beyond the rounding of {expected.dtype}.",
