@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from garage_nb import open_result
 from tests.magics.conftest import run, shell
 
 __all__ = ["run", "shell"]  # fixtures
@@ -40,6 +41,15 @@ def test_python(block: str, run: Callable[[str], Any], elsewhere: Path) -> None:
     saved = re.findall(r'save\w*\("([\w.]+)"', block)
     assert saved
     assert all((elsewhere / name).exists() for name in saved)
+
+
+def test_claims_are_said_to_be_what_they_were_found_to_be() -> None:
+    row = r"^\| `([\w-]+)` \| .* \| (\w[\w ]*) \| ([−+]?[\d.]+) \("
+    said = re.findall(row, README.read_text(encoding="utf-8"), re.MULTILINE)
+    found = open_result(README.parent / "notebooks" / "results" / "claims.csv").frame()
+
+    assert [(key, ruling) for key, ruling, _ in said] == list(found["ruling"].items())
+    assert [float(effect.replace("−", "-")) for *_, effect in said] == pytest.approx(list(found["effect"]), abs=0.005)
 
 
 def test_something_is_shown() -> None:
