@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from torch import nn
 
@@ -14,7 +14,7 @@ from .rounding import allowed_rounding
 from .run import logits
 
 ROUNDED = 0.01  # of the largest logit, at most: sixteen bits round by less, and what is seen ahead moves more
-_AHEAD: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+_CAUSAL: WeakSet[nn.Module] = WeakSet()
 
 
 def demand_predicts(model: Any) -> None:
@@ -33,10 +33,15 @@ def demand_predicts(model: Any) -> None:
 
 
 def looks_ahead(model: nn.Module) -> bool:
-    """Whether logits depend on tokens that stand behind them. Tried once for each model, in two short passes."""
-    if model not in _AHEAD:
-        _AHEAD[model] = _looks_ahead(model)
-    return _AHEAD[model]
+    """Whether logits depend on tokens that stand behind them. Tried in two short passes, and no more once they do not:
+    what does may be made a decoder, or lose a hook that mixed places.
+    """
+    if model in _CAUSAL:
+        return False
+    found = _looks_ahead(model)
+    if not found:
+        _CAUSAL.add(model)
+    return found
 
 
 def _looks_ahead(model: nn.Module) -> bool:

@@ -72,11 +72,12 @@ class Blades(Editing):
             rank: of low_rank; 4 when left out
             features: of sae_feature, what to scale by how much: 12=3,40=0
             steps: of training, for low_rank and gated; 40 when left out
-            seed: for drawing the items of every step; 0 when left out
+            seed: for drawing the items of every step, and those of a sweep; 0 when left out
             name: what it is called; its kind when left out
         """
         given = {"gate": gate, "projection": projection, "rank": rank, "steps": steps, "seed": seed}
-        demand_options(kind, {"domain": domain or None, "items": items, "features": features, **given})
+        drawn = {"seed": None if at == SWEEP else seed}  # the intervals of a sweep are drawn, whatever is fitted
+        demand_options(kind, {"domain": domain or None, "items": items, "features": features, **given, **drawn})
         if kind == "sae_feature":
             return BladeCard(blade=sae_blade(name or kind, self.lifted, self._sae(source, at, features or "")))
         making = making_of(name or kind, kind, given)

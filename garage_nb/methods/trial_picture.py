@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..view.bands import bands
@@ -35,8 +35,21 @@ def drawn(trial: Trial, ax: Axes | None) -> tuple[Axes, str]:
     roles = [role for role in Role if role in map(trial.role, shown)]
     groups = {role.value: {arm: one for arm, one in shown.items() if trial.role(arm) is role} for role in roles}
     label = f"over {trial.claim.untouched}: {trial.claim.rule.measure.defined}, 95 % intervals"
-    picture = bands(groups, label, band=_placebos(trial), ax=ax)
+    reach = _reach(trial, shown)
+    if reach is not None:
+        label += "; pointed: beyond"
+    picture = bands(groups, label, band=_placebos(trial), reach=reach, ax=ax)
     return picture, f"{label}; {len(shown)} arms of {trial.claim.key}, which {_came(trial)}"
+
+
+def _reach(trial: Trial, shown: Mapping[str, Effect]) -> tuple[float, float] | None:
+    """Where all but the controls lie, with a little room; None where the controls lie no farther than that again."""
+    known = [one for arm, one in shown.items() if trial.role(arm) is not Role.CONTROL]
+    ends = [0.0, *(end for one in known for end in (one.value, one.low, one.high) if not math.isnan(end))]
+    low, high, across = min(ends), max(ends), max(ends) - min(ends)
+    if not across or all(low - across <= one.value <= high + across for one in shown.values()):
+        return None
+    return low - across / 10, high + across / 10
 
 
 def _card(trial: Trial) -> Card:

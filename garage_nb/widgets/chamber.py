@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from time import monotonic
 from typing import Any
+from weakref import ref
 
 import traitlets
 
@@ -13,10 +14,11 @@ from ..garage import Garage
 from ..inject.debating.debated import Debated, unfolding
 from ..inject.debating.debating import Debating
 from ..inject.debating.fitted import gate_given
-from ..inject.debating.gate import demand_fitted_on
+from ..inject.debating.gate import Gate, demand_fitted_on
 from ..inject.debating.step import Said, Step
 from ..inject.views import DIVERGENCES, RECONCILIATIONS
 from ..plain import one_line
+from ..registry.lift import Lifted
 from ..view.bars import Table
 from .assets import script, sheet
 from .live import Answer
@@ -104,6 +106,7 @@ class DebateChamber(Reading):
     def __init__(self, garage: Garage, prompt: str = "", *, gate: Any = None, **options: Any) -> None:
         self.debated: Debated | None = None
         self.gate, self.behind = gate_given(gate), _behind(garage)
+        self._fitted: tuple[Gate | None, ref[Any]] | None = None
         own = {name: options.pop(name) for name in (*SETTINGS, "steps") if name in options}
         gated = {} if self.gate is None else {"reconciliation": "gated", "perspectives": self.gate.count}
         own = {"at": next(iter(self.behind)), **gated, **own}
@@ -113,7 +116,7 @@ class DebateChamber(Reading):
         """Step by step, as often as an eye can follow. EditError for a gate of other weights than are on the lift."""
         steps, due = self.steps, 0.0
         debating = self._debating()
-        demand_fitted_on(debating.gate, garage.lifted)
+        self._demand_fitted(debating.gate, garage.lifted)
         for found in unfolding(garage.lifted, self.prompt, debating, garage.edits, steps=steps):
             self.debated, count = found, len(found.steps)
             if monotonic() >= due or count == steps:
@@ -122,6 +125,13 @@ class DebateChamber(Reading):
 
     def shown(self) -> Table | None:
         return None if self.debated is None else self.debated.picture()
+
+    def _demand_fitted(self, gate: Gate | None, lifted: Lifted) -> None:
+        """Once for each gate and model, for all weights are read."""
+        mine = gate, ref(lifted.model)
+        if mine != self._fitted:
+            demand_fitted_on(gate, lifted)
+            self._fitted = mine
 
     def _debating(self) -> Debating:
         gate = self.gate if self.reconciliation == "gated" else None

@@ -56,3 +56,14 @@ def test_it_is_tried_once_and_leaves_the_model_as_it_was() -> None:
     assert len(passes) == 2
     assert all(module.training for module in model.modules())
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_that_stops_looking_ahead_is_tried_again() -> None:
+    model = tiny("llama")
+
+    with model.model.embed_tokens.register_forward_hook(
+        lambda _, __, hidden: hidden + hidden.mean(dim=1, keepdim=True)
+    ):
+        assert looks_ahead(model)
+
+    assert not looks_ahead(model)

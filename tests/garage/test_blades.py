@@ -157,9 +157,10 @@ def test_the_model_itself_is_a_source_that_changes_nothing(garage: Garage) -> No
 
 
 def test_a_sweep_chooses_the_place(garage: Garage) -> None:
-    found = garage.fit_blade("direction", items=asked(), domain="sorting", at="sweep")
+    found = garage.fit_blade("direction", items=asked(), domain="sorting", at="sweep", seed=3)
 
     assert found.sweep is not None
+    assert found.sweep.seed == 3
     assert found.blade is found.sweep.chosen
     assert "chosen" in repr(found)
 

@@ -8,7 +8,7 @@ import pytest
 
 from garage_nb.errors import InputError
 from garage_nb.methods.claims.table import PROPOSALS
-from garage_nb.methods.studies.ground import Ground
+from garage_nb.methods.studies.ground import EXPERTS, Ground
 from garage_nb.methods.studies.own_ground import own_ground
 from garage_nb.methods.together import tried_together
 from tests.methods.claims.trying import FEW, exercises, model
@@ -33,6 +33,22 @@ def test_what_cannot_be_tried_is_left_out_with_the_reason() -> None:
     assert list(frame["ruling"][1:]) == ["left out", "left out"]
     assert frame["p"][1:].isna().all()
     assert "No router" in repr(found)
+
+
+def test_what_only_a_run_refuses_leaves_the_others_as_they_are() -> None:
+    """In the middle: its model has routers, and no neurons outside experts."""
+    moe = own_ground(model("showroom-moe"), [], (EXPERTS,), exercises(), ["sorting"])
+    bias, sparse, calibration = (
+        replace(PROPOSALS[key], quick=FEW) for key in ("router-bias", "sparse-pathways-50", "router-calibration")
+    )
+
+    found = tried_together([bias, sparse, calibration], lambda needs: moe)
+
+    assert [one.claim.key for one in found.trials] == ["router-bias", "router-calibration"]
+    assert found.left_out == {"sparse-pathways-50": "ffn_0 of showroom-moe has no neurons that can be read."}
+    assert found["router-bias"].outcomes.frame().equals(bias.tried(moe).outcomes.frame())
+    with pytest.raises(InputError, match="None of 1 claims can be tried on this; sparse-pathways-50: ffn_0 of"):
+        tried_together([sparse], lambda needs: moe)
 
 
 def test_none_at_all_is_refused_before_any_run() -> None:

@@ -12,7 +12,7 @@ from garage_nb.errors import InputError
 from garage_nb.methods.bench import run
 from garage_nb.methods.claim import Arm
 from garage_nb.methods.contrast import difference
-from garage_nb.methods.measure import ACCURACY
+from garage_nb.methods.measure import ACCURACY, LOG_PROB
 from garage_nb.methods.rules.beats import Beats
 from garage_nb.methods.trial import Trial, as_family
 from garage_nb.methods.trials import Trials
@@ -92,6 +92,24 @@ def test_placebos_are_a_band_behind_the_effects(trial: Trial) -> None:
     assert plot.frame().equals(trial.frame())
     assert "gated-over-shuffled, which holds" in plot.alt
     assert plot.png().startswith(b"\x89PNG")
+
+
+def test_a_placebo_that_is_far_off_leaves_the_room_to_the_others(trial: Trial) -> None:
+    rule = replace(trial.claim.rule, measure=LOG_PROB)
+    place = trial.outcomes.arms.index("shuffled")
+    logs = trial.outcomes.log_probs.clone()
+    logs[:, place] -= 100
+    far = replace(trial, claim=replace(trial.claim, rule=rule), outcomes=replace(trial.outcomes, log_probs=logs))
+
+    axes = far.plot().axes
+
+    known = [far.over[arm] for arm in ("gated", "ensemble")]
+    across = max(one.high for one in known) - min(0.0, *(one.low for one in known))
+    low, high = axes.get_xlim()
+    assert across < high - low < 1.3 * across
+    pointed = [line for line in axes.lines if line.get_marker() == "<"]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in pointed] == [([low], [1])]
+    assert "pointed: beyond" in axes.get_xlabel().replace("\n", " ")
 
 
 def test_it_is_drawn_without_placebos_too() -> None:

@@ -185,7 +185,7 @@ def test_routers_know_something_and_magnitude_does_as_well_as_a_choice_for_the_d
     assert min(rho) > 0
     assert chance < own < magnitude < 0
     assert kept < whole
-    assert "✓" in said["small.made.proofs"]
+    assert "✓" in said["small.proofs"]
     assert "bit for bit" in said["%garage verify"]
 
 

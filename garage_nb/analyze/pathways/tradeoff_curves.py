@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 LOSS = 0.05  # nats a token: what `least` asks after
 ACROSS = "neurons kept, share of the multiplications of these feed-forwards"
 MEASURES = {"log_prob": "log p of the answer, nats per token", "accuracy": "items answered right, share"}
-HONEST = "zeroing is arithmetic here and saves no time; `slice` does"
+HONEST = "zeroing is arithmetic here and saves no time; slice does"
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -82,15 +83,15 @@ class TradeoffCurves(Drawn):
         return framed(("arm", "kept", "domain"), keys, heads, rows)
 
     def plot(self, measure: str = "log_prob", domain: str | None = None, ax: Axes | None = None) -> Plot:
-        """A line an arm; its whiskers are those of the change, drawn about the mean."""
+        """A line an arm; its whiskers are those of the change, drawn about the mean, and of accuracy from 0 to 1."""
         from ...view.paths import Path, paths
 
-        dense = self.mean(measure, domain)
-        label = MEASURES[measure]
+        dense, label = self.mean(measure, domain), MEASURES[measure]
+        low, high = (0.0, 1.0) if measure == "accuracy" else (-math.inf, math.inf)
+        changes = {arm: self.change(measure, arm, domain) for arm in self.arms}
         drawn: Mapping[str, Path] = {
-            arm: Path(self.shares, *((column + dense).tolist() for column in (one.mean, one.low, one.high)))
-            for arm in self.arms
-            for one in [self.change(measure, arm, domain)]
+            arm: Path(self.shares, *((dense + end).clamp(low, high).tolist() for end in (one.mean, one.low, one.high)))
+            for arm, one in changes.items()
         }
         found = paths(drawn, f"{label}; 95 % interval of its change", across=ACROSS, level=("dense", dense), ax=ax)
         return Plot(found, f"{label} by {ACROSS}, {len(self.which)} items, {self.model_id}", self.frame)

@@ -23,7 +23,7 @@ from .donors import Donor, opened
 from .grafting import grafted
 from .layout import Layout, names_inside
 from .tokens import teller
-from .whole import counts, empty, finished, shared, speaker
+from .whole import counted, empty, finished, shared, speaker
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,8 +178,7 @@ def _demand_uncast(out_dtype: str, layout: Layout) -> None:
 
 
 def _facts(layout: Layout) -> dict[str, str]:
-    in_donors = shared(layout)
-    stays = {name: found.first for name, found in layout.tensors.items() if counts(layout, name)}
+    in_donors, stays = shared(layout), counted(layout)
     kept = _count(tensor for name, tensor in stays.items() if name in in_donors)
     new = sum(tensor.numel() for name, tensor in stays.items() if name not in in_donors)
     new += sum(map(_guest, layout.apart))

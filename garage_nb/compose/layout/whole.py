@@ -61,21 +61,23 @@ def shared(layout: Layout) -> set[str]:
 
     A block that is repeated gets a copy: files have no weight twice, and training would pull at both places.
     """
+    names = _first_names(layout)
     first: dict[int, str] = {}
     found = {name: made.first for name, made in layout.tensors.items() if isinstance(made, Taken)}
-    return {name for name, tensor in found.items() if _are_one(layout, name, first.setdefault(id(tensor), name))}
+    return {name for name, tensor in found.items() if names[name] == names[first.setdefault(id(tensor), name)]}
 
 
-def counts(layout: Layout, name: str) -> bool:
-    """Whether a weight is one of the result's own: not where a guest stands, and a tied one under its first name."""
-    first = next(other for other in layout.tensors if _are_one(layout, name, other))
-    return not layout.is_apart(name) and first == name
+def counted(layout: Layout) -> dict[str, Tensor]:
+    """What stands for each of the result's own weights: none where a guest stands, a tied one under its first name."""
+    names = set(_first_names(layout).values())
+    return {name: layout.tensors[name].first for name in layout.tensors if name in names and not layout.is_apart(name)}
 
 
-def _are_one(layout: Layout, a: str, b: str) -> bool:
-    """Whether two names of a finished layout are one weight: one name, or tied as in the base."""
-    theirs, tied = layout.base.tensors, layout.config.get_text_config().tie_word_embeddings
-    return a == b or (tied and a in theirs and theirs[a] is theirs.get(b))
+def _first_names(layout: Layout) -> dict[str, str]:
+    """By the names of a finished layout, the first one of the same weight: tied as in the base, if the result is."""
+    tied = layout.base.tensors if layout.config.get_text_config().tie_word_embeddings else {}
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(tied.get(name, name)), name) for name in layout.tensors}
 
 
 def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:

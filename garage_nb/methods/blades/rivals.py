@@ -62,7 +62,7 @@ def rivals(trial: Trial) -> list[Rival]:
 
 
 def cheaper(trial: Trial, forwards: int) -> list[Rival]:
-    """Those that take fewer forwards than the blade, and over which it has no lead beyond its interval."""
+    """Those that take fewer forwards than the blade, and over which its lead is not told."""
     return [one for one in rivals(trial) if one.forwards < forwards and one.ruling != BEATS]
 
 

@@ -47,8 +47,8 @@ def slim(
     interval over validation texts. First layers, then neurons of what is left, as `by` says.
 
     `seed` parts the texts, and draws the random removals and the bootstraps. Items are asked at the end only; those
-    that the other texts tell of are left out. BuildError where nothing can be taken out for that price, with what
-    the cheapest would have cost; for a model that can be made smaller in neither way.
+    that the other texts tell of are left out, and a note says how many. BuildError where nothing can be taken out for
+    that price, with what the cheapest would have cost; for a model that can be made smaller in neither way.
     """
     if not math.isfinite(loss) or loss <= 0:
         raise InputError(f"{loss!r} is no price in nats per token.", "Give a number above 0, such as 0.05.")
@@ -56,7 +56,7 @@ def slim(
     choosing, validation = paper(lifted, parts.choosing), paper(lifted, parts.validation)
     ground = Ground(lifted=lifted, choosing=choosing, validation=validation, loss=loss, seed=seed)
     found = _found(ground, by, name)
-    items = None if exercises is None else unread(exercises, ground)
+    items, not_asked = (None, []) if exercises is None else unread(exercises, ground)
     random = at_random(lifted, found.layers, found.kept, seed)
     against = {BEFORE: lifted, **random}
     evaluation = judge(found.cut.lifted, against, Recipe(), texts=parts.test, exercises=items, seed=seed)
@@ -65,7 +65,7 @@ def slim(
         model_id=lifted.spec.model_id,
         loss=loss,
         steps=tuple(found.steps),
-        notes=tuple(found.notes),
+        notes=(*found.notes, *not_asked),
         read=(len(choosing.domains), len(validation.domains)),
         random=tuple(random),
         evaluation=evaluation,

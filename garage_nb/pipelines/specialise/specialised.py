@@ -119,7 +119,7 @@ class Specialised(Drawn):
         found = cheaper(self.trial, self.blade.forwards)
         each = [f"{one.name} ({one.accuracy:.3f}, elsewhere {one.elsewhere:.3f})" for one in found]
         mine = f"{self.trial.mean(BLADE):.3f}, elsewhere {elsewhere(self.trial, BLADE):.3f}"
-        near = "Take the cheaper. For fewer forwards a token, and the blade no better beyond its 95 % interval"
+        near = "Cheaper, and not told to be worse"
         return f"{near}: {', '.join(each)}; the blade {mine}." if found else ""
 
     def _named(self, kind: str, place: str) -> str:

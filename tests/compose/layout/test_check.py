@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -89,6 +90,35 @@ def test_nothing_is_worked_out_and_no_donor_is_run() -> None:
 
     assert found.ok
     assert not {"mm", "addmm", "bmm", "addcmul_"} & set(seen.names)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_work_grows_with_the_depth_and_not_with_its_square(tied: bool) -> None:
+    """Told by the calls of Python, which are the same on every machine."""
+    calls(4, tied)
+
+    few, some, many = (calls(layers, tied) for layers in (4, 8, 16))
+
+    assert many - some < 2.2 * (some - few)
+
+
+def calls(layers: int, tied: bool) -> int:
+    """Of the check of one swap in a model of so many layers."""
+    donors = {"a": lift(model("llama", layers, tie_word_embeddings=tied))}
+    seen = 0
+
+    def count(_: Any, event: str, __: Any) -> None:
+        nonlocal seen
+        seen += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found = checked(donors, Swap("ffn_0", Ref.of("[ffn_1]")))
+    finally:
+        sys.setprofile(before)
+    assert found.ok
+    return seen
 
 
 def test_donors_are_left() -> None:

@@ -316,19 +316,36 @@ def test_items_that_were_read_are_left_out() -> None:
 
     test = paper(showroom(), split(showroom(), GIVEN, 1).test).read
     assert slimmed.evaluation.items is not None
-    assert 0 < len(slimmed.evaluation.items.domains) <= len(test)
+    assert 0 < (asked := len(slimmed.evaluation.items.domains)) <= len(test)
+    assert f"{len(pairs) - asked} of {len(pairs)} items not asked" in " ".join(repr(slimmed).split())
 
 
 def test_items_that_a_text_tells_of_are_left_out_whatever_is_answered_there() -> None:
-    told = paper(showroom(), ["3 + 4 = 7.", "The capital of France is Paris."])
+    told = paper(showroom(), ["3 + 4 = 7.", "The capital of France is Paris.", "法国的首都是巴黎"])
     ground = Ground(lifted=showroom(), choosing=told, validation=paper(showroom(), ["5 + 6 = 11."]), loss=1.0, seed=0)
     known = [("3  + 4 =", "8"), ("The capital of France is ", "Lyon"), ("5 + 6 =", "11."), ("5 +\n6", "= 12")]
+    known.append(("法国的首都是", "里昂"))  # no space tells where a word ends
 
-    left = unread([*known, ("The capital of Spain is", "Madrid"), ("4 = 7", ".")], ground)
+    left, notes = unread([*known, ("The capital of Spain is", "Madrid"), ("4 = 7", ".")], ground)
 
     assert [one.text for one in left] == ["The capital of Spain is Madrid", "4 = 7 ."]
+    assert notes == ["5 of 7 items not asked: among the texts that something was chosen by."]
     with pytest.raises(InputError, match="Every item is among the texts"):
         unread(known, ground)
+
+
+def test_items_stay_that_a_text_only_begins_like() -> None:
+    """In the middle of a number or a word, or with words that are no answer to so little."""
+    texts = ["3 + 45 = 48.", "The capital of France is Paris.", "sorting is slow"]
+    told = paper(showroom(), texts)
+    ground = Ground(lifted=showroom(), choosing=told, validation=told, loss=1.0, seed=0)
+    other = [("3 + 4", "= 7"), ("The", "sea"), ("sort", "is"), ("The capital of France is Paris. Is", "it")]
+
+    left, notes = unread([*other, ("3 + 45", "= 7")], ground)
+
+    assert [one.given for one in left] == [prompt for prompt, _ in other]
+    assert notes == ["1 of 5 items not asked: among the texts that something was chosen by."]
+    assert unread(other, ground) == (left, [])
 
 
 def test_the_model_stays_as_it_was_even_when_it_is_cancelled() -> None:

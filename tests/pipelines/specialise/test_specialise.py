@@ -84,7 +84,7 @@ def test_it_says_what_it_is_worth() -> None:
     said = found().said
 
     assert "accuracy over the target" in said
-    assert ("Take the cheaper." in said) == bool(cheaper(found().trial, found().blade.forwards))
+    assert ("Cheaper, and not told to be worse:" in said) == bool(cheaper(found().trial, found().blade.forwards))
     assert all(name in repr(found()) for name in ("logit ensemble", "weight merge", "random direction", "kept: far"))
     assert found().plot().axes is not None
 
