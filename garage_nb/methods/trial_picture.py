@@ -34,10 +34,9 @@ def drawn(trial: Trial, ax: Axes | None) -> tuple[Axes, str]:
     shown = {arm: one for arm, one in list(trial.over.items())[:SHOWN] if trial.role(arm) is not Role.NO_OP}
     roles = [role for role in Role if role in map(trial.role, shown)]
     groups = {role.value: {arm: one for arm, one in shown.items() if trial.role(arm) is role} for role in roles}
-    label = f"over {trial.claim.untouched}: {trial.claim.rule.measure.defined}, 95 % intervals"
     reach = _reach(trial, shown)
-    if reach is not None:
-        label += "; pointed: beyond"
+    how = "95 % intervals" if reach is None else "95 %; pointed: beyond"
+    label = f"over {trial.claim.untouched}: {trial.claim.rule.measure.defined}, {how}"
     picture = bands(groups, label, band=_placebos(trial), reach=reach, ax=ax)
     return picture, f"{label}; {len(shown)} arms of {trial.claim.key}, which {_came(trial)}"
 
