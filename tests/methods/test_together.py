@@ -26,7 +26,7 @@ def test_what_cannot_be_tried_is_left_out_with_the_reason() -> None:
 
     assert [one.claim.key for one in found.trials] == ["sparse-pathways-50"]
     assert found.trials[0].seed == 3
-    assert found.left_out["layer-n-minus-4"].startswith("0 other models were given, and this claim takes: a copy")
+    assert found.left_out["layer-n-minus-4"].startswith("This claim takes: a copy")
     assert "No router" in found.left_out["router-bias"]
     frame = found.frame()
     assert list(frame.index) == ["sparse-pathways-50", "layer-n-minus-4", "router-bias"]
@@ -54,5 +54,5 @@ def test_what_only_a_run_refuses_leaves_the_others_as_they_are() -> None:
 def test_none_at_all_is_refused_before_any_run() -> None:
     alone = [replace(PROPOSALS[key], study=None) for key in (KEYS[0], KEYS[2])]  # type: ignore[arg-type]
 
-    with pytest.raises(InputError, match="None of 2 claims can be tried on this; layer-n-minus-4: 0 other models"):
+    with pytest.raises(InputError, match="None of 2 claims can be tried on this; layer-n-minus-4: This claim takes"):
         tried_together(alone, ground_for)

@@ -45,7 +45,7 @@ def _by_role(target: Lifted, others: Sequence[Lifted], needs: Sequence[str]) -> 
     wanted = [role for role in needs if role != EXPERTS]
     if len(others) != len(wanted):
         said = "; ".join(MADE_OF[role] for role in wanted) or "none"
-        raise InputError(f"{len(others)} other models were given, and this claim takes: {said}.", "Name them in order.")
+        raise InputError(f"This claim takes: {said}. Given: {len(others)}.", "Name its models in that order.")
     return {**dict(zip(wanted, others, strict=True)), **({EXPERTS: target} if EXPERTS in needs else {})}
 
 
