@@ -102,6 +102,18 @@ class NotFiniteError(GarageError, ArithmeticError):
     """NaN or infinity where a number was needed."""
 
 
+# Of one of several things to try: the others can still be tried.
+REFUSALS = (
+    BuildError,
+    EditError,
+    InputError,
+    NotFiniteError,
+    UnavailablePartError,
+    UnknownPartError,
+    UnsupportedModelError,
+)
+
+
 def shortened(names: Sequence[str], count: int = 3) -> str:
     """`layer_0, layer_1, layer_2 and 9 more`."""
     rest = f" and {len(names) - count} more" if len(names) > count else ""

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ..errors import (
-    BuildError,
-    EditError,
-    InputError,
-    NotFiniteError,
-    UnavailablePartError,
-    UnknownPartError,
-    UnsupportedModelError,
-)
+from ..errors import REFUSALS, InputError
 from .proposal import Proposal
 from .studies.ground import Ground
 from .trial import Trial
 from .trials import Trials
-
-_REFUSALS = (
-    BuildError,
-    EditError,
-    InputError,
-    NotFiniteError,
-    UnavailablePartError,
-    UnknownPartError,
-    UnsupportedModelError,
-)
 
 
 def tried_together(
@@ -40,7 +22,7 @@ def tried_together(
     for one in proposals:
         try:
             trials.append(one.tried(ground_for(one.needs), full=full, seed=seed))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             left_out[one.key] = error.what
     if not trials:
         key, why = next(iter(left_out.items()))

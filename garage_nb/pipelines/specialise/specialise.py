@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...errors import (
-    EditError,
-    InputError,
-    NotFiniteError,
-    UnavailablePartError,
-    UnknownPartError,
-    UnsupportedModelError,
-)
+from ...errors import REFUSALS, InputError
 from ...methods.blades.blade_card import BladeCard
 from ...methods.blades.making import HOW, SOURCE, Making
 from ...methods.blades.place_sweep import PlaceSweep
@@ -20,7 +13,6 @@ from ...methods.studies.ground import Ground
 from .choosing import best
 from .specialised import Specialised
 
-_REFUSALS = (EditError, InputError, NotFiniteError, UnavailablePartError, UnknownPartError, UnsupportedModelError)
 ALONE, BESIDE = ("low_rank", "direction"), ("gated", "transplant", "projected", "ffn_output")
 
 
@@ -34,7 +26,7 @@ def specialise(ground: Ground, *, steps: int = 40, seed: int = 0) -> Specialised
     for kind in (*(BESIDE if SOURCE in ground.others else ()), *ALONE):
         try:
             sweeps[kind] = swept(Making(name=f"{ground.domain}-{kind}", kind=kind, training=how), ground)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             left_out[kind] = error.what
     if not sweeps:
         raise InputError(f"No blade can be made for {ground.domain}: {next(iter(left_out.values()))}", "Try fit_blade.")
