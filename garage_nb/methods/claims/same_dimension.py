@@ -7,8 +7,9 @@ the target can answer, so that there is something to lose, and by answers: where
 a wrong answer a little less unlikely.
 
 A copy of the target that was trained further is the witness: where its states leave no more than turned ones do, the
-dose or the items tell nothing. Half a dose is fixed beforehand: with a whole one hardly any state leaves an answer, and
-with a tenth all do. So is the margin, about a sixth of what the copy keeps over its turned self.
+dose or the items tell nothing. The dose is a half: with a whole one hardly any state leaves an answer, and with a tenth
+all do. It was chosen by a look at a hundred of the showroom's items, and so was the margin, about a sixth of what the
+copy keeps over its turned self.
 """
 
 from __future__ import annotations
