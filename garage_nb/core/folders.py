@@ -18,7 +18,7 @@ _EXCHANGE = 2  # RENAME_EXCHANGE of Linux' renameat2
 _HERE = -100  # AT_FDCWD: paths as they stand
 
 
-def demand_writable(folder: Path) -> None:
+def demand_folder(folder: Path) -> None:
     """Asked before the work whose result goes there: OSError where nothing could be written in the folder, or it could
     not be made. Nothing stays of it.
     """

@@ -13,7 +13,7 @@ from ..compose.assembly.reopening import relifted
 from ..core.tokens import Tokens
 from ..errors import EditError, InputError
 from ..inject.blades.edit import demand_made_for, in_force
-from ..inject.blades.files import blade_folder
+from ..inject.blades.files import BLADES
 from ..inject.blades.kinds.sae_feature import sae_blade
 from ..inject.borrowed.sae_files import sae_in
 from ..inject.recipe import Recipe
@@ -108,7 +108,7 @@ class Blades(Editing):
             to: a folder to save it in, with its evidence
             seed: the first of three, for all that is drawn
         """
-        folder = None if to is None else blade_folder(to)
+        folder = None if to is None else BLADES.ready(to)
         card, target = blade_given(blade), self.unedited
         ground, is_named = card.ground, not (source is None and items is None and not domain)
         if ground is None or ground.target is not target or is_named:
@@ -176,7 +176,7 @@ class Blades(Editing):
             steps: of training, for low_rank and gated
             seed: for all that is drawn
         """
-        folder = None if to is None else blade_folder(to)
+        folder = None if to is None else BLADES.ready(to)
         found = specialise(self._ground(source, items, domain), steps=steps, seed=seed)
         return found if folder is None else replace(found, card=found.card.kept(folder))
 

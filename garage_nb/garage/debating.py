@@ -13,7 +13,7 @@ from ..inject.blades.fitting.lessons import Lessons
 from ..inject.blades.fitting.training import Training
 from ..inject.debating.debated import Debated, debated
 from ..inject.debating.debating import Debating as Debate
-from ..inject.debating.files import gate_folder, save_gate
+from ..inject.debating.files import GATES, save_gate
 from ..inject.debating.fitted import FittedGate, gate_given
 from ..inject.debating.fitting import fit_gate
 from ..inject.debating.gate import Gate, demand_fitted_on
@@ -88,7 +88,7 @@ class Debating(Session):
             steps: of the training, on 8 texts each
             to: a folder to save it in
         """
-        folder = None if to is None else gate_folder(to)
+        folder = None if to is None else GATES.ready(to)
         lessons = Lessons(fitting_texts() if texts is None else _several(texts))
         bare = Debate(self.spec.name(at), blocks, divergence, "gated", strength, _seeds(seed, perspectives))
         fitted = fit_gate(self.lifted, bare, lessons, Training(steps=steps, seed=seed), self.edits)

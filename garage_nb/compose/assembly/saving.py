@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from ...core.auto import auto_class
 from ...core.files import reason
-from ...core.folders import demand_writable, put_folder
+from ...core.folders import demand_folder, put_folder
 from ...core.quiet import quiet_when_small
 from ...core.sealed import digest_of
 from ...core.stored import stored
@@ -52,7 +52,7 @@ def model_folder(folder: str | Path) -> Path:
     place = Path(folder).expanduser()
     _demand_free(place)
     try:
-        demand_writable(place.resolve().parent)
+        demand_folder(place.resolve().parent)
     except OSError as error:
         raise _unwritten(place, error) from error
     return place

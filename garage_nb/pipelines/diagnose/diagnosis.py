@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.files import put, reason
-from ...core.folders import demand_writable
+from ...core.folders import demand_folder
 from ...errors import InputError
 from ...plain import count
 from ...view.bars import Column, Table
@@ -106,7 +106,7 @@ def place_of(path: str | Path) -> Path:
             f"A report cannot be written to {str(path)!r}.", "Name an .html file in a folder that is there."
         )
     try:
-        demand_writable(place.parent)
+        demand_folder(place.parent)
     except OSError as error:
         raise _unwritten(path, error) from None
     return place

@@ -15,7 +15,7 @@ from garage_nb.core.sealed import canonical, digest
 from garage_nb.errors import BladeFileError, EditError, RecipeFileError
 from garage_nb.inject.blades.edit import in_force
 from garage_nb.inject.blades.evidence import Arm, Evidence
-from garage_nb.inject.blades.files import FILE, load_blade, save_blade
+from garage_nb.inject.blades.files import BLADES, load_blade, save_blade
 from garage_nb.inject.blades.kinds.transplant import transplant
 from garage_nb.inject.edits import Scale
 from garage_nb.inject.recipe import Recipe
@@ -41,7 +41,7 @@ def test_saved_and_loaded_it_is_and_acts_the_same(tmp_path: Path) -> None:
     place = save_blade(blade, tmp_path / "east")
     loaded = load_blade(tmp_path / "east")
 
-    assert place == tmp_path / "east" / FILE
+    assert place == tmp_path / "east" / BLADES.file
     assert loaded == load_blade(place) == blade
     assert loaded.evidence == EVIDENCE
     assert torch.equal(under(live, in_force(loaded)), under(live, in_force(blade)))
