@@ -46,7 +46,8 @@ print(json.dumps({
 
 
 def measured(prompts: int, layers: str = "", warm: int = 50) -> dict[str, int]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    given_back = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back at once, not into malloc's own store
+    environment = {**os.environ, **given_back, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(prompts), layers, str(warm)],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
@@ -62,9 +63,10 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="r
 def test_what_a_scan_takes_does_not_grow_with_the_prompts() -> None:
     """Their states would take 25 MB. Keeping them twice over is seen, so the measure can see."""
     found = measured(60, "layer_*", warm=15)
+    states = found["tokens"] * found["places"] * 256 * 4
 
-    assert found["tokens"] * found["places"] * 256 * 4 > 25e6
-    assert found["grown"] < 8e6
+    assert states > 25e6
+    assert found["grown"] < states / 2
     assert found["estimate"] > 50e6
     assert found["kept"] > 0.5 * found["estimate"]  # some of it lies where other things lay before
 
