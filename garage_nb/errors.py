@@ -94,6 +94,14 @@ class HookError(GarageError, RuntimeError):
     """A hook that never fired, or was asked for what it did not see."""
 
 
+class EngineError(GarageError, RuntimeError):
+    """Workers that cannot be had, that are lost, or that run other versions. What was done before is kept."""
+
+
+class LedgerError(GarageError, OSError):
+    """A folder of results that cannot be written or read. What is in it is kept."""
+
+
 class CancelledError(GarageError, RuntimeError):
     """A run that was asked to stop before it was done."""
 
