@@ -40,8 +40,11 @@ LADDER = [
 ]
 RUNG = {name: rung for rung, names in enumerate(LADDER) for name in names}
 
-# `show` makes a widget, and a widget is a face over the very Garage that makes it: the one import that goes up.
-UPWARD = {("garage_nb/garage/tending.py", "garage_nb.widgets.named")}
+# These make a widget, and a widget is a face over the very Garage that makes it: the one import that goes up.
+UPWARD = {
+    ("garage_nb/garage/tending.py", "garage_nb.widgets.named"),
+    ("garage_nb/garage/surveying.py", "garage_nb.widgets.survey"),
+}
 
 SLOW = {"transformers", "matplotlib", "anywidget", "IPython", "cyclopts", "pandas", "ipywidgets", "jupyterlab"}
 SUBCLASSED = {"anywidget", "IPython", "ipywidgets"}  # a widget or a magic is a subclass of theirs

@@ -13,7 +13,7 @@ from ..words import words
 from .output import FORMATS
 
 EDIT, FORMAT = "--edit", "--format"
-LOADING = ("--dtype", "--device", "--device-map", "--revision")  # as `load` has them, on every verb with a model
+LOADING = ("--dtype", "--device", "--device-map", "--offload-folder", "--revision")  # as `load` has them, on every verb with a model
 STATUS = Call("status", {})
 
 

@@ -19,7 +19,8 @@ from .cancel import Cancel
 from .doors import CancelDoor, Door, StartDoor, ours
 from .owner import Owner
 from .places import by_place, doors_for
-from .sites import Read, Tap, Write, modules_at
+from .sharded import demand_whole
+from .sites import Read, Tap, Watch, Write, modules_at
 from .skip import Answer, Skip, skip_at
 from .standing import Prompts, Standing
 from .walk import modules_of
@@ -47,6 +48,7 @@ class Attached(Owner):
         super().__init__(after, Standing(prompts))
         _demand_hookable(model)
         wanted, answers = list(taps), answers or {}
+        demand_whole(model, (tap.site for tap in wanted if not isinstance(tap, Watch)))
         groups = by_place(wanted)
         modules = modules_at(model, [*(path for path, _ in groups), *answers])
         doors = [door for (path, side), mine in groups.items() for door in doors_for(self, modules[path], side, mine)]

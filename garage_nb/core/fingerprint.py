@@ -16,6 +16,8 @@ from .attach import hooks_of_others, hooks_of_ours
 from .attention import is_left_over
 from .batch import probe
 from .calling import answer, asked
+from .offloaded import kept
+from .sharded import own_share
 from .undisturbed import lock_of, undisturbed
 
 
@@ -38,7 +40,7 @@ class AtRest:
             return cls(
                 hooks={path: ids for path, module in modules.items() if (ids := hooks_of_others(module))},
                 ours=_ours(modules),
-                state={name: _bits(tensor) for name, tensor in model.state_dict().items()},
+                state={name: _bits(_numbers(model, name, held)) for name, held in model.state_dict().items()},
                 training={path: module.training for path, module in modules.items()},
             )
 
@@ -66,11 +68,13 @@ class AtRest:
 
     def compared(self) -> dict[str, str]:
         """How much of the model each aspect is, in words."""
-        modules, numbers = f"{len(self.training)} modules", sum(prod(shape) for shape, *_ in self.state.values())
+        modules, read = f"{len(self.training)} modules", [bits for bits in self.state.values() if bits[-1] is not None]
+        unread = len(self.state) - len(read)
+        rest = f"; {unread} out of reach, which nothing was compared of" if unread else ""
         return {
             "hooks": f"{modules}, {sum(map(len, self.hooks.values()))} hooks of others on them",
             "keys": f"{len(self.state)} names in their order",
-            "weights": f"{len(self.state)} tensors, {numbers:,} numbers",
+            "weights": f"{len(read)} tensors, {sum(prod(shape) for shape, *_ in read):,} numbers{rest}",
             "train flags": modules,
         }
 
@@ -108,13 +112,20 @@ def _ours(modules: dict[str, Any]) -> dict[str, int]:
     return {**found, "transformers' attention interface": 1} if is_left_over() else found
 
 
+def _numbers(model: Any, name: str, held: Tensor) -> Tensor:
+    """Those that are brought for a run where they are kept elsewhere; this process's share where several split it."""
+    found = kept(model, name) if held.is_meta else own_share(held)
+    return held if found is None else found
+
+
 def _bits(tensor: Tensor) -> tuple[Any, ...]:
-    return (tuple(tensor.shape), str(tensor.dtype), _checksum(tensor))
+    """The last is None for what is out of reach."""
+    return (tuple(tensor.shape), str(tensor.dtype), None if tensor.is_meta else _checksum(tensor))
 
 
 def _checksum(tensor: Tensor) -> int:
     """Sum of the bits as integers, weighted so that moved entries show too; one pass, on the tensor's device."""
-    if tensor.is_meta or tensor.numel() == 0:
+    if tensor.numel() == 0:
         return 0
     raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
     words = next(raw.view(kind) for kind in _WORDS if raw.numel() % kind.itemsize == 0)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from ..errors import GarageError, InputError, ModelNotFoundError, nearest
 from .auto import auto_class
 from .family import family_of, text_config
 from .quiet import quiet_when_small
+from .spreading import places_of, spread
 
 MODELS = Path(__file__).parent.parent / "showroom" / "models"
 _TOKENIZER_FILES = ("tokenizer*", "vocab*", "*.model")
@@ -36,21 +37,29 @@ class ModelLoader:
 
     `device`: "cpu", "cuda", "cuda:1", "mps" …; the first accelerator when None. `dtype`: a torch dtype or its name;
     as stored when None, except that float16 becomes float32 on a CPU. `device_map`: as accelerate takes it, instead of
-    `device`.
+    `device`. `offload_folder`: where weights go that it sends to the disk; a temporary one, gone with the model, when
+    None. `processes`: how many run it together, of which this is one, each with a share of its weights.
     """
 
     def __init__(
-        self, device: str | None = None, dtype: str | torch.dtype | None = None, device_map: Any = None
+        self,
+        device: str | None = None,
+        dtype: str | torch.dtype | None = None,
+        device_map: Any = None,
+        offload_folder: str | Path | None = None,
+        processes: int = 1,
     ) -> None:
         self.device = _device(device)
         self.dtype = _dtype(dtype)
         self.device_map = device_map
+        self.offload_folder = offload_folder
+        self.processes = processes
 
     def load(self, source: str | Path | nn.Module, *, tokenizer: Any = None, revision: str | None = None) -> Loaded:
         """(model, tokenizer, info). `source` is an embedded name, a folder, a hub id, or a live model.
 
         A live model is taken as it is, neither moved nor cast. `info` holds model_id, family, total_params, num_layers,
-        hidden_dim, device, dtype and revision.
+        hidden_dim, device, dtype and revision; of one that was loaded `loaded_from`, the name it was asked for by.
         """
         _demand_tokenizer(tokenizer)
         if isinstance(source, nn.Module):
@@ -64,7 +73,7 @@ class ModelLoader:
         place = locate(name)
         model = self._model(name, place, revision)
         found = tokenizer or tokenizer_at(name, place, revision)
-        return model, found, describe(model, name, revision)
+        return model, found, {**describe(model, name, revision), "loaded_from": name}
 
     def _model(self, name: str, place: str, revision: str | None) -> Any:
         from transformers import AutoConfig
@@ -72,13 +81,19 @@ class ModelLoader:
         options = _from_hub(place, revision)
         with _refusing(name), quiet_when_small(_stored_bytes(place)):
             config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
-            if self.device_map is not None:
-                options["device_map"] = self.device_map
-            model: Any = auto_class(config).from_pretrained(
-                place, dtype=self.dtype or "auto", use_safetensors=True, trust_remote_code=False, **options
+            load = partial(
+                auto_class(config).from_pretrained,
+                place,
+                dtype=self.dtype or "auto",
+                use_safetensors=True,
+                trust_remote_code=False,
+                **options,
             )
-        if self.device_map is not None:
-            return model
+            if self.processes > 1:
+                return _shared(load, self.processes)
+            if self.device_map is not None:
+                return spread(load, self.device_map, self.offload_folder)
+            model = load()
         if self.dtype is None and self.device.type == "cpu" and model.dtype == torch.float16:
             model = model.float()
         return model.to(self.device)
@@ -121,7 +136,6 @@ def locate(name: str) -> str:
 
 def describe(model: Any, name: str, revision: str | None = None) -> dict[str, Any]:
     config = text_config(model)
-    first = next(model.parameters())
     return {
         "model_id": name,
         "family": family_of(config).value,
@@ -129,8 +143,8 @@ def describe(model: Any, name: str, revision: str | None = None) -> dict[str, An
         "total_params": sum(parameter.numel() for parameter in model.parameters()),
         "num_layers": getattr(config, "num_hidden_layers", None),
         "hidden_dim": getattr(config, "hidden_size", None),
-        "device": str(first.device),
-        "dtype": str(first.dtype).removeprefix("torch."),
+        "device": ", ".join(places_of(model)),
+        "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
         "revision": revision or getattr(config, "_commit_hash", None),
     }
 
@@ -198,6 +212,12 @@ def _what_works(name: str) -> str:
     if not known:
         return "Check the name, or the folder."
     return f"Check the name and the network. These work offline: {nearest(name, known, count=len(known))}."
+
+
+def _shared(load: Callable[..., Any], processes: int) -> Any:
+    from transformers.distributed import DistributedConfig
+
+    return load(distributed_config=DistributedConfig(tp_size=processes))
 
 
 def _stored_bytes(place: str) -> int:

@@ -11,9 +11,12 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from ..errors import HookError
+from .attention import INSIDE
+from .batch import Batch
 from .sites import Site, tokens_first
 from .stats import NAMES, TAU, TINY, wide
 
@@ -53,28 +56,49 @@ def token_rows(site: Site, hidden: Tensor) -> Float[Tensor, "tokens dim"]:
     return first.reshape(tokens, -1)
 
 
+def token_rows_of(
+    site: Site, hidden: Tensor, batch: Batch, real: Int[Tensor, " real"] | None
+) -> Float[Tensor, "tokens dim"]:
+    """The same of the texts of a batch, one after the other; `real` is `real_tokens` of its padding, None without any.
+
+    HookError where padding cannot be told from tokens, or a token from another text's.
+    """
+    texts, seq = batch.input_ids.shape
+    if texts == 1 and real is None:
+        return token_rows(site, hidden)
+    shared = hidden.expand(texts, *hidden.shape[1:]) if hidden.shape[:2] == (1, seq) else hidden
+    if site.side in INSIDE or (shared.shape[:2] != (texts, seq) and shared.shape[:-1] != (texts * seq,)):
+        raise HookError(
+            f"The tokens of {texts} texts cannot be told apart in {tuple(hidden.shape)}, at {site}.",
+            "Read this place with one text at a time.",
+        )
+    rows = shared.reshape(texts * seq, -1)
+    return rows if real is None else rows.index_select(0, real.to(rows.device))
+
+
 def reduce_each(rows: Float[Tensor, "tokens dim"], edges: Sequence[float]) -> Float[Tensor, "tokens numbers"]:
     """A token's statistics in the order of STORED, then its counts at each edge, then the width, which is the count
     at an edge no entry is beyond. One tensor on the device of `rows`, which is not waited for.
     """
-    tokens = _Tokens(rows)
-    statistics = torch.stack([getattr(tokens, name) for name in STORED], dim=1)
-    return torch.cat([statistics, tokens.counts(edges)], dim=1)
+    tokens = TokenStatistics(rows)
+    return torch.cat([tokens.named(STORED), tokens.counts(edges)], dim=1)
 
 
 def statistics_each(
     rows: Float[Tensor, "tokens dim"], names: Sequence[str] = TOKENWISE, tau: float = TAU
 ) -> Float[Tensor, "tokens statistics"]:
     """A token's statistics in the order of `names`, on the device of `rows`, which is not waited for."""
-    tokens = _Tokens(rows, tau)
-    return torch.stack([getattr(tokens, name) for name in names], dim=1)
+    return TokenStatistics(rows, tau).named(names)
 
 
-class _Tokens:
-    """Every property is (tokens,); their definitions are those of `stats.Reduction`."""
+class TokenStatistics:
+    """Every property is (tokens,), worked out when asked for; their definitions are those of `stats.Reduction`."""
 
     def __init__(self, rows: Float[Tensor, "tokens dim"], tau: float = TAU) -> None:
         self.x, self.tau = rows.detach().to(wide(rows.device)), tau
+
+    def named(self, names: Sequence[str]) -> Float[Tensor, "tokens names"]:
+        return torch.stack([getattr(self, name) for name in names], dim=1)
 
     @cached_property
     def min(self) -> Tensor:
@@ -89,18 +113,17 @@ class _Tokens:
         return self.x.mean(dim=1).clamp(self.min, self.max)  # rounding must not give a constant a spread
 
     @cached_property
-    def moments(self) -> tuple[Tensor, Tensor]:
-        square = (self.x - self.mean[:, None]).square()
-        return square.mean(dim=1), square.square().mean(dim=1)
+    def variance(self) -> Tensor:
+        return (self.x - self.mean[:, None]).square_().mean(dim=1)
 
     @cached_property
     def std(self) -> Tensor:
-        return self.moments[0].sqrt()
+        return self.variance.sqrt()
 
     @property
     def kurtosis(self) -> Tensor:
-        variance, fourth = self.moments
-        return fourth / variance.square()
+        fourth = (self.x - self.mean[:, None]).square_().square_().mean(dim=1)
+        return fourth / self.variance.square()
 
     @cached_property
     def norm(self) -> Tensor:
@@ -115,7 +138,7 @@ class _Tokens:
     @property
     def sparsity(self) -> Tensor:
         near = self.tau * self.std[:, None]
-        return (self.x.abs() <= near).to(self.x.dtype).mean(dim=1)
+        return self.x.abs().le_(near).mean(dim=1)
 
     @property
     def exact_zeros(self) -> Tensor:
@@ -124,6 +147,11 @@ class _Tokens:
     @property
     def non_finite(self) -> Tensor:
         return (~self.x.isfinite()).sum(dim=1).to(self.x.dtype)
+
+    @property
+    def finite(self) -> Bool[Tensor, " tokens"]:
+        """Whether all entries are: else their mean is not."""
+        return self.mean.isfinite()
 
     def counts(self, edges: Sequence[float]) -> Float[Tensor, "tokens edges"]:
         """Entries with |x| <= edge · std, exactly as a comparison of each would have it; NaN is beyond every edge."""

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from ..core.offloaded import HOOK, brought
 from ..errors import UnsupportedModelError
-from .offloaded import HOOK, brought
 
 Module = TypeVar("Module", bound=nn.Module)
 

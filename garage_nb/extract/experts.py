@@ -6,11 +6,11 @@ import re
 
 from torch import Tensor, nn
 
+from ..core.offloaded import brought, fill
 from ..errors import UnsupportedModelError
 from ..registry.part_spec import PartSpec
 from .copying import copied
 from .lone import LoneExpert
-from .offloaded import brought, fill
 from .source import Source
 
 _EXPERTS = re.compile(r"(^|\.)experts?$")

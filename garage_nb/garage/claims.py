@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
@@ -10,18 +11,23 @@ from ..analyze.judging.exercise import exercises_of
 from ..analyze.judging.exercise_file import read_exercises
 from ..compose.assembly.reopening import relifted
 from ..errors import InputError
+from ..fleet.driving.kept import kept
+from ..fleet.engines.crew import Crew
+from ..fleet.engines.named import crew_of
 from ..methods.claims.listed import Claims as Listed
 from ..methods.claims.table import PROPOSALS, proposal
-from ..methods.studies.ground import Ground
-from ..methods.studies.own_ground import own_ground
+from ..methods.proposal import Proposal
+from ..methods.tasks.driven import driven
+from ..methods.tasks.own import Own
 from ..methods.together import tried_together
 from ..methods.trial import Trial
 from ..methods.trials import Trials
 from ..verbs import verb
 from .session import Session
-from .showroom_ground import showroom_ground
+from .showroom_ground import ShowroomGround, showroom_ground
 
-ALL = "all"
+ALL, HERE = "all", "here"
+Tried = Callable[[Proposal], Trial]
 
 
 class Claims(Session):
@@ -35,6 +41,8 @@ class Claims(Session):
         domains: str = "",
         full: bool = False,
         seed: int = 0,
+        on: Any = None,
+        ledger: str = "",
     ) -> Listed | Trial | Trials:
         """Try what is said of a method, with every control, and print whether it holds; without a name list the claims.
 
@@ -46,21 +54,38 @@ class Claims(Session):
             domains: which of the items the claim is about, and of what the second source knows more: sorting,arithmetic
             full: on more items, with longer fits
             seed: the first of five
+            on: what runs them side by side: here, pool, pool:4, dask, tcp://…, ipyparallel, or @executor; in this
+                process when left out
+            ledger: a folder that keeps every seed that is done: the same line again goes on from there
         """
         if not name:
             return Listed([*PROPOSALS.values()])
         if items is None and (source is not None or domains):
             raise InputError("Models and domains of one's own take items of one's own.", "Add --items @items.")
-        ground_for = showroom_ground if items is None else self._own_ground(source, items, domains)
-        if name == ALL:
-            return tried_together(PROPOSALS.values(), cache(ground_for), full=full, seed=seed)
-        asked = proposal(name)
-        return asked.tried(ground_for(asked.needs), full=full, seed=seed)
+        own = None if items is None else self._own(source, items, domains)
+        several = [*PROPOSALS.values()] if name == ALL else [proposal(name)]
+        if on is None and not ledger:
+            tried = _in_turn(own, full, seed)
+        else:
+            tried = _by_crew(several, own, crew_of(on or HERE), ledger, full, seed)
+        return tried_together(several, tried) if name == ALL else tried(several[0])
 
-    def _own_ground(self, source: Any, items: Any, domains: str) -> Callable[[tuple[str, ...]], Ground]:
-        """By the other models that a claim needs."""
-        lifted = self.unedited
+    def _own(self, source: Any, items: Any, domains: str) -> Own:
         given = read_exercises(items) if isinstance(items, str) else exercises_of(items)
-        others = [] if source is None else [*relifted(source).values()]
-        wanted = [one.strip() for one in domains.split(",") if one.strip()]
-        return lambda needs: own_ground(lifted, others, needs, given, wanted)
+        return Own(
+            target=self.unedited,
+            others=[] if source is None else [*relifted(source).values()],
+            exercises=given,
+            domains=[one.strip() for one in domains.split(",") if one.strip()],
+        )
+
+
+def _in_turn(own: Own | None, full: bool, seed: int) -> Tried:
+    ground_for = cache(own.ground if own else showroom_ground)
+    return lambda one: one.tried(ground_for(one.needs), full=full, seed=seed)
+
+
+def _by_crew(several: Sequence[Proposal], own: Own | None, crew: Crew, folder: str, full: bool, seed: int) -> Tried:
+    with kept(folder) as ledger, ExitStack() as stack:
+        named_for = stack.enter_context(own.named(crew, ledger.folder)) if own else ShowroomGround
+        return driven(several, named_for, crew, ledger, full=full, seed=seed)

@@ -29,6 +29,7 @@ from .pathways import Pathways
 from .reading import Reading
 from .routers import Routers
 from .scanning import Scanning
+from .surveying import Surveying
 from .tending import Tending
 
 
@@ -44,6 +45,7 @@ class Garage(
     Diagnosing,
     Pathways,
     Causal,
+    Surveying,
     Scanning,
     Reading,
 ):

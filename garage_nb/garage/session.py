@@ -95,7 +95,8 @@ class Session(Shown):
         tokenizer: Any = None,
         dtype: str | None = None,
         device: str | None = None,
-        device_map: str | None = None,
+        device_map: Any = None,
+        offload_folder: str | None = None,
         revision: str | None = None,
     ) -> S:
         """Put a model on the lift.
@@ -105,10 +106,12 @@ class Session(Shown):
             tokenizer: @tokenizer, for a live model
             dtype: float32, bfloat16 or float16; as stored when left out
             device: cpu, cuda, cuda:1, mps; the first accelerator when left out
-            device_map: as accelerate takes it, for a model larger than one device
+            device_map: for a model larger than one device, as accelerate takes it: auto, balanced, cpu, or @name for a
+                dict from modules to devices, cpu or disk
+            offload_folder: where weights go that the map sends to the disk; a temporary place when left out
             revision: a branch, tag or commit of a hub model
         """
-        placing = {"device": device, "dtype": dtype, "device_map": device_map}
+        placing = {"device": device, "dtype": dtype, "device_map": device_map, "offload_folder": offload_folder}
         found, words, edits = reopened(source, tokenizer)
         self._lifted = lift(found, tokenizer=words, revision=revision, **placing)
         self.history = History(edits)

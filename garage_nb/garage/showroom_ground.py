@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..analyze.judging.exercise import Exercise
 from ..methods.studies.ground import COPY, EXPERTS, OTHER_CLASS, OTHER_SIBLING, SIBLING, STRANGER, Ground
@@ -20,6 +21,16 @@ MODELS = {
     EXPERTS: "showroom-moe",
 }
 FITTED, CHOSEN, TESTED = 200, 60, 400  # items of a domain
+
+
+@dataclass(frozen=True)
+class ShowroomGround:
+    """The showroom's for claims that need these, by name: models and items come with the package."""
+
+    needs: tuple[str, ...]
+
+    def opened(self) -> Ground:
+        return showroom_ground(self.needs)
 
 
 def showroom_ground(needs: Sequence[str]) -> Ground:

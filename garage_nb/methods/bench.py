@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -37,9 +37,14 @@ def run(claim: Claim, study: Study, *, full: bool = False, seed: int = 0) -> Tri
     """
     effort = claim.full if full else claim.quick
     items = study.items(effort.items)
-    outcomes = Outcomes.of(claim.key, study.model_id, items, _runs(claim, study, items, effort, seed))
+    return trial_of(claim, study, items, _runs(claim, study, items, effort, seed))
+
+
+def trial_of(claim: Claim, study: Study, items: Sequence[Item], runs: Mapping[int, Mapping[str, Marks]]) -> Trial:
+    """Of the marks of every arm by seed, the first seed first. InputError where no-ops differ."""
+    outcomes = Outcomes.of(claim.key, study.model_id, items, runs)
     demand_no_ops_alike(claim, outcomes)
-    return Trial(claim=claim, outcomes=outcomes, model_id=study.model_id, seed=seed)
+    return Trial(claim=claim, outcomes=outcomes, model_id=study.model_id, seed=outcomes.seeds[0])
 
 
 def demand_no_ops_alike(claim: Claim, outcomes: Outcomes) -> None:
@@ -59,21 +64,26 @@ def demand_no_ops_alike(claim: Claim, outcomes: Outcomes) -> None:
 def _runs(
     claim: Claim, study: Study, items: Sequence[Item], effort: Effort, seed: int
 ) -> Mapping[int, Mapping[str, Marks]]:
-    wanted, total = [arm.name for arm in claim.arms], effort.seeds * len(claim.arms)
-    runs: dict[int, dict[str, Marks]] = {}
-    with cancellable(cancel_in_force()) as cancel, progress(f"trying {claim.key}", "run", total) as bar:
-        for one in range(seed, seed + effort.seeds):
+    seeds = range(seed, seed + effort.seeds)
+    with progress(f"trying {claim.key}", "run", len(seeds) * len(claim.arms)) as bar:
+        return {one: marks_under(claim, study, items, one, bar.update) for one in seeds}
+
+
+def marks_under(
+    claim: Claim, study: Study, items: Sequence[Item], seed: int, tell: Callable[[], object] = lambda: None
+) -> Mapping[str, Marks]:
+    """Of every arm under one seed, in the claim's order; `tell` is called after each. Errors as of `run`."""
+    wanted, found = [arm.name for arm in claim.arms], dict[str, Marks]()
+    with cancellable(cancel_in_force()) as cancel:
+        cancel.demand_not_asked()
+        for name, marks in study.arms(seed, items):
             cancel.demand_not_asked()
-            found: dict[str, Marks] = {}
-            for name, marks in study.arms(one, items):
-                cancel.demand_not_asked()
-                _demand_of_claim(claim, name, found, marks, len(items))
-                found[name] = marks
-                bar.update()
-            if missing := [name for name in wanted if name not in found]:
-                raise InputError(f"The study of {claim.key} ran no {shortened(missing)}.", "Run every arm it names.")
-            runs[one] = {name: found[name] for name in wanted}
-    return runs
+            _demand_of_claim(claim, name, found, marks, len(items))
+            found[name] = marks
+            tell()
+    if missing := [name for name in wanted if name not in found]:
+        raise InputError(f"The study of {claim.key} ran no {shortened(missing)}.", "Run every arm it names.")
+    return {name: found[name] for name in wanted}
 
 
 def _demand_of_claim(claim: Claim, name: str, found: Mapping[str, Marks], marks: Marks, count: int) -> None:

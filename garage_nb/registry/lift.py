@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.fingerprint import Fingerprint
 from ..core.loader import ModelLoader
+from ..core.sharded import demand_known_split
 from .decompose import spec_of
 from .specs import ModelSpec
 from .tokens import tokenizer_fingerprint
@@ -24,8 +25,9 @@ class Lifted:
 
 
 def lift(source: Any, *, tokenizer: Any = None, revision: str | None = None, **loading: Any) -> Lifted:
-    """Load and open a model. `loading` is what ModelLoader takes: device, dtype, device_map."""
+    """Load and open a model. `loading` is what ModelLoader takes: device, dtype, device_map, offload_folder."""
     model, found, info = ModelLoader(**loading).load(source, tokenizer=tokenizer, revision=revision)
+    demand_known_split(model)
     spec = spec_of(model, info["model_id"])
     if found is not None:
         spec = replace(spec, extra_info={**spec.extra_info, "tokenizer": tokenizer_fingerprint(found)})

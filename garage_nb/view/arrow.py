@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = b"garage_nb"
+_INSTEAD = "Save to a .csv file"
 
 
 def packed(frame: pd.DataFrame, about: str) -> bytes:
     """A file that `pandas.read_parquet` reads with its index. The columns are scalars of one kind each."""
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = demand_pyarrow(_INSTEAD)
     table = pyarrow.Table.from_pandas(frame, preserve_index=True)
     stream = io.BytesIO()
     parquet.write_table(table.replace_schema_metadata({**table.schema.metadata, KEY: about.encode()}), stream)
@@ -27,7 +28,7 @@ def unpacked(data: bytes) -> tuple[str | None, list[list[Any]]]:
 
     ValueError or OSError for what is no Parquet file.
     """
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = demand_pyarrow(_INSTEAD)
     try:
         table = parquet.read_table(io.BytesIO(data))
     except pyarrow.ArrowException as error:
@@ -36,14 +37,14 @@ def unpacked(data: bytes) -> tuple[str | None, list[list[Any]]]:
     return None if about is None else about.decode(), [part.to_pylist() for part in table.columns]
 
 
-def _pyarrow() -> tuple[Any, Any]:
-    """InputError where it is not installed: garage_nb needs it for nothing else."""
+def demand_pyarrow(instead: str) -> tuple[Any, Any]:
+    """pyarrow and its parquet. InputError where it is not installed; `instead` says what works without."""
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise InputError(
             "Parquet needs pyarrow, which is not installed.",
-            "Save to a .csv file, or install it: pip install 'garage-nb[parquet]'",
+            f"{instead}, or install it: pip install 'garage-nb[parquet]'",
         ) from None
     return pyarrow, pyarrow.parquet

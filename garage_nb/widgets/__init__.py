@@ -8,3 +8,4 @@ from .dashboard import Dashboard as Dashboard
 from .lens import LensView as LensView
 from .picker import LayerPicker as LayerPicker
 from .scope import SparsityScope as SparsityScope
+from .survey import SurveyView as SurveyView

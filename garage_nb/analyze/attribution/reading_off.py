@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...core.sites import Site
 from ...errors import UnsupportedModelError
+from ...extract.source import in_memory
 from ...registry.lift import Lifted
 from .frozen import Frozen
 from .passage import FINAL, Passage
@@ -57,7 +58,7 @@ def readout(lifted: Lifted, seen: Passage) -> Readout:
     stream, part = seen.at[entering(lifted)], lifted.spec.parts.get(FINAL)
     norm = None
     if part is not None:
-        norm = Frozen.at(lifted.model.get_submodule(part.module_path), stream, FINAL)
+        norm = Frozen.at(in_memory(lifted.model, part.module_path), stream, FINAL)
     normed = stream if norm is None else norm(stream)
     if weight.shape[1:] != normed.shape or len(weight) != len(seen.logits):
         raise _unread(lifted, f"its head takes {tuple(weight.shape[1:])} where the stream is {tuple(normed.shape)}")
@@ -72,8 +73,8 @@ def readout(lifted: Lifted, seen: Passage) -> Readout:
 
 def _head(lifted: Lifted) -> Any:
     head = getattr(lifted.model, "get_output_embeddings", lambda: None)()
-    if head is None and "output_head" in lifted.spec.parts:
-        head = lifted.model.get_submodule(lifted.spec.parts["output_head"].module_path)
+    if "output_head" in lifted.spec.parts:
+        head = in_memory(lifted.model, lifted.spec.parts["output_head"].module_path)
     weight = getattr(head, "weight", None)
     if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.is_meta:
         raise UnsupportedModelError(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...core.sites import Site, Tap
 from ...errors import UnsupportedModelError
+from ...extract.source import in_memory
 from ...registry.elementary import norm_of
 from ...registry.lift import Lifted
 from ...registry.part_spec import PartSpec
@@ -40,7 +41,7 @@ def shares(
     weight, bias = _projection(lifted, part, name)
     reads, added = site.times * direction, 0.0
     for place in normed:
-        norm = Frozen.at(lifted.model.get_submodule(place.path), seen.at[place], place.path)
+        norm = Frozen.at(in_memory(lifted.model, place.path), seen.at[place], place.path)
         reads, added = norm.back(reads), float(norm.shift @ reads)
     through = seen.at[inner] * (weight.T @ reads)
     added += 0.0 if bias is None else float(bias @ reads)
@@ -67,7 +68,7 @@ def _post(lifted: Lifted, part: PartSpec) -> str | None:
 
 def _projection(lifted: Lifted, part: PartSpec, name: str) -> tuple[Float[Tensor, "dim inner"], Tensor | None]:
     """Its weight as (out, in), in float64 on the host."""
-    module: Any = lifted.model.get_submodule(part.extra_info["projection"])
+    module: Any = in_memory(lifted.model, part.extra_info["projection"])
     weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
     plain = type(module) is nn.Linear or type(module).__name__ == "Conv1D"
     if not plain or not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.is_meta:

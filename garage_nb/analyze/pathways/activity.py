@@ -15,6 +15,7 @@ from ...core.sites import Read, Site, Tap
 from ...core.stats import wide
 from ...errors import UnsupportedModelError
 from ...extract.cut import Uncuttable, orientation
+from ...extract.source import in_memory
 from ...inject.place import place_of
 from ...registry.lift import Lifted
 from ..judging.sheets import Sheet
@@ -64,7 +65,7 @@ def reach(lifted: Lifted, part: str) -> Float[Tensor, " neurons"]:
     """The norm of what one unit of each neuron adds behind the last projection. UnsupportedModelError without a plain
     matrix there.
     """
-    last: Any = lifted.model.get_submodule(str(lifted.spec.parts[part].extra_info["projection"]))
+    last: Any = in_memory(lifted.model, str(lifted.spec.parts[part].extra_info["projection"]))
     try:
         across = last.weight.detach().movedim(orientation(last), 0)  # (dim, neurons)
     except Uncuttable as error:

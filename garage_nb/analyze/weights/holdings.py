@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
+import torch
 from torch import Tensor, nn
 
+from ...core.offloaded import at_hand
 from ...core.parts import parse
+from ...core.sharded import is_split
 from ...errors import InputError, UnsupportedModelError
 from ...registry.specs import ModelSpec
 
@@ -21,7 +25,8 @@ class Held:
 
     part: str
     name: str
-    weight: Tensor
+    shape: torch.Size
+    read: Callable[[], Tensor]  # brings what is kept elsewhere, each time
     key: tuple[int, int]  # equal for one weight under two names
 
     def __str__(self) -> str:
@@ -32,7 +37,7 @@ def holdings(model: nn.Module, spec: ModelSpec, names: list[str] | None) -> list
     """Of the parts named, or of every part and then whatever belongs to none.
 
     InputError for a unit, which is a share of a weight. UnsupportedModelError for weights that are no plain numbers in
-    memory: quantised, sharded, or on the meta device.
+    reach: quantised, sharded, or not in memory and brought by nobody.
     """
     asked = list(spec.parts) if names is None else names
     paths = {name: _paths(spec, name) for name in asked}
@@ -95,25 +100,30 @@ def _is_inside(path: str, around: str) -> bool:
 def _held(part: str, name: str, path: str, weight: Tensor, model: nn.Module) -> Iterator[Held]:
     """A vector or a matrix; of a stack of them (fused experts) each. A convolution is a matrix (out, in · kernel)."""
     _demand_plain(path, weight)
-    whole = weight.detach()
-    if weight.ndim > 2:
-        filters = isinstance(model.get_submodule(path.rpartition(".")[0]), nn.modules.conv._ConvNd)
-        whole = whole.flatten(1) if filters else whole.squeeze()
     if weight.numel() == 0:
         return
-    if whole.ndim <= 2:
-        yield Held(part, name, whole.reshape(-1) if whole.ndim == 0 else whole, (id(weight), -1))
-        return
-    for number, one in enumerate(whole.flatten(0, -3)):
-        yield Held(part, f"{name}[{number}]", one, (id(weight), number))
+    filters = isinstance(model.get_submodule(path.rpartition(".")[0]), nn.modules.conv._ConvNd)
+    stack = _matrices(weight.detach(), filters)
+    for number, one in enumerate(stack):
+        key, own = (number, f"{name}[{number}]") if len(stack) > 1 else (-1, name)
+        yield Held(part, own, one.shape, partial(_matrix, model, path, weight, filters, number), (id(weight), key))
+
+
+def _matrix(model: nn.Module, path: str, weight: Tensor, filters: bool, number: int) -> Tensor:
+    return _matrices(at_hand(model, path, weight).detach(), filters)[number]
+
+
+def _matrices(weight: Tensor, filters: bool) -> Sequence[Tensor]:
+    """All vectors or matrices that a weight is a stack of."""
+    if weight.ndim > 2:
+        weight = weight.flatten(1) if filters else weight.squeeze()
+    if weight.ndim <= 2:
+        return (weight.reshape(-1) if weight.ndim == 0 else weight,)
+    return weight.flatten(0, -3).unbind()
 
 
 def _demand_plain(path: str, weight: Tensor) -> None:
-    if weight.is_meta:
-        raise UnsupportedModelError(
-            f"{path} is not in memory: it is on the meta device.", "Load the model without offloading."
-        )
-    if type(weight).__name__ == "DTensor":
+    if is_split(weight):
         raise UnsupportedModelError(f"{path} is spread over several devices.", "Load the model on one device.")
     if type(weight) not in _PLAIN or not weight.is_floating_point() or weight.element_size() == 1:
         stored = type(weight).__name__ if type(weight) not in _PLAIN else str(weight.dtype).removeprefix("torch.")

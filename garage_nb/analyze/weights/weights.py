@@ -127,7 +127,7 @@ def weights(lifted: Lifted, layers: Selector | None = None, tau: float = TAU) ->
     """Every weight of the parts named, or of the whole model. The model is not run.
 
     InputError where there are none, or when the singular values would take long; UnsupportedModelError for weights
-    that are quantised, sharded or not in memory.
+    that are quantised, sharded or out of reach.
     """
     demand_threshold(tau)
     names = None if layers is None else lifted.spec.select(layers)
@@ -139,14 +139,14 @@ def weights(lifted: Lifted, layers: Selector | None = None, tau: float = TAU) ->
     found = []
     for one in held:
         known = first.get(one.key)
-        told = spectrum(one.weight, tau, str(one)) if known is None else known.spectrum
+        told = spectrum(one.read(), tau, str(one)) if known is None else known.spectrum
         found.append(Weight(one.part, one.name, told, "" if known is None else str(known)))
         first.setdefault(one.key, found[-1])
     return Weights(lifted.spec.model_id, tau, tuple(found))
 
 
 def _demand_time(held: Sequence[Held]) -> None:
-    matrices = {one.key: one.weight.shape for one in held if one.weight.ndim == 2}
+    matrices = {one.key: one.shape for one in held if len(one.shape) == 2}
     need = sum(rows * columns * min(rows, columns) for rows, columns in matrices.values())
     if need > BUDGET:
         raise InputError(

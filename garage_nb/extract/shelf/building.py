@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ...core.auto import class_named
+from ...core.offloaded import fill
 from ...core.parts import parse
 from ...core.skeleton import skeleton
 from ...errors import GarageError
 from ..description import PartDescription
-from ..offloaded import fill
 from ..part import ExtractedPart
 from ..source import Source
 from ..taking import taken

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...plain import one_line
+
+_BEGINNING = 60  # characters of a text that was set aside
+
 
 @dataclass(frozen=True)
 class Text:
@@ -31,3 +35,8 @@ class Chunk:
 
     number: int
     texts: tuple[Text, ...]
+
+
+def beginning(text: str) -> str:
+    """How a text begins, as text that shows as text."""
+    return one_line(text[:_BEGINNING])

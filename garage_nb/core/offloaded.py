@@ -7,7 +7,23 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import UnsupportedModelError
+
 HOOK = "_hf_hook"
+
+
+def at_hand(model: nn.Module, path: str, tensor: Tensor) -> Tensor:
+    """The weight or buffer `tensor` of that path, with its numbers: brought for the caller where it is not in memory.
+
+    UnsupportedModelError where nobody keeps it.
+    """
+    found = kept(model, path) if tensor.is_meta else tensor
+    if found is None:
+        raise UnsupportedModelError(
+            f"{path} is not in memory: it is on the meta device, and nothing brings it.",
+            "Load the model without offloading.",
+        )
+    return found
 
 
 def brought(model: nn.Module, path: str) -> dict[str, Tensor]:
@@ -15,8 +31,8 @@ def brought(model: nn.Module, path: str) -> dict[str, Tensor]:
     module = model.get_submodule(path)
     named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
     missing = [name for name, tensor in named if tensor.is_meta]
-    kept = {name: _kept(model, f"{path}.{name}") for name in missing}
-    return {name: tensor for name, tensor in kept.items() if tensor is not None}
+    found = {name: kept(model, f"{path}.{name}") for name in missing}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
 def fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -31,8 +47,8 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
             table._buffers[own] = tensor.detach().clone()
 
 
-def _kept(model: nn.Module, path: str) -> Tensor | None:
-    """By the hook of the module that holds it, or of one around that."""
+def kept(model: nn.Module, path: str) -> Tensor | None:
+    """By the hook of the module that holds it, or of one around that. None where nobody does."""
     around = path
     while around:
         around = around.rpartition(".")[0]

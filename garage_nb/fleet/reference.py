@@ -1,0 +1,176 @@
+"""Reference: a model by name, so that workers open it themselves; nothing that is alive is sent to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from ..compose.stitching.stitched import guests
+from ..core.family import text_config
+from ..core.files import reason
+from ..core.fingerprint import AtRest
+from ..core.folders import put_folder
+from ..core.quiet import quiet_when_small
+from ..core.sealed import canonical, digest
+from ..errors import EngineError, GarageError, LedgerError
+from ..registry.lift import Lifted, lift
+
+NAMELESS = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "name_or_path")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`place` is a folder or a name that `load` takes; two references to the same model in two places are equal.
+
+    `weights` is the digest of names, shapes, dtypes and bits, `config` that of all that its code is told, `kernels` are
+    what it runs its attention and its experts with: rounding depends on them, as on `dtype` and `device`.
+    """
+
+    place: str = field(compare=False)
+    revision: str | None = field(compare=False)
+    weights: str
+    config: str
+    kernels: tuple[str, str]
+    dtype: str
+    device: str
+
+    @classmethod
+    def of(cls, lifted: Lifted, place: str = "") -> Reference:
+        """Of the model as it is now: one pass over its weights."""
+        return cls(
+            place=place,
+            revision=lifted.info["revision"],
+            weights=AtRest.of(lifted.model).digest,
+            config=_config(lifted.model),
+            kernels=_kernels(lifted.model),
+            dtype=lifted.info["dtype"],
+            device=lifted.info["device"],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """All that results depend on, and not where it lies."""
+        return {name: value for name, value in asdict(self).items() if name not in ("place", "revision")}
+
+
+def opened(reference: Reference) -> Lifted:
+    """The model at hand, or the one that is loaded once a process and then runs on one thread.
+
+    EngineError where it cannot be loaded, or is not the one that was named.
+    """
+    return _AT_HAND.get(reference) or _loaded(reference)
+
+
+@contextmanager
+def at_hand(reference: Reference, lifted: Lifted) -> Iterator[None]:
+    """While this stands, tasks that run in this process work on the live model."""
+    before = _AT_HAND.get(reference, lifted)
+    _AT_HAND[reference] = lifted
+    try:
+        yield
+    finally:
+        if before is lifted:
+            _AT_HAND.pop(reference, None)
+        else:
+            _AT_HAND[reference] = before
+
+
+_AT_HAND: dict[Reference, Lifted] = {}
+
+
+def reference_for(lifted: Lifted, folder: str | Path) -> Reference:
+    """By the name it was loaded by where that leads to this very model; else it is saved below `folder`, once. Every
+    worker has to see that place.
+
+    Without a place, for this process alone, where no folder of transformers' own could hold the model. EngineError for
+    weights that are kept elsewhere, LedgerError where nothing can be written.
+    """
+    model = lifted.model
+    if any(weight.is_meta for weight in model.parameters()):
+        raise EngineError("Some weights are kept elsewhere, where they cannot be told from others.", "Load it whole.")
+    named = Reference.of(lifted, lifted.info["model_id"])
+    saved = replace(named, place=str(Path(folder).resolve() / f"model-{named.weights[:16]}"), revision=None)
+    if guests(model) or not hasattr(model, "save_pretrained"):
+        return replace(named, place="")
+    for known in (named, saved):
+        with suppress(GarageError):
+            _checked(known)
+            return known
+    _save(lifted, saved)
+    return saved
+
+
+def _save(lifted: Lifted, saved: Reference) -> None:
+    """In its place only when it opens from there as it is here. The model's own config stays as it was."""
+    model, own = lifted.model, lifted.model.config
+    model.config = deepcopy(own)  # for transformers writes into it
+    try:
+        with put_folder(Path(saved.place)) as beside, quiet_when_small(sum(one.nbytes for one in model.parameters())):
+            model.save_pretrained(beside)
+            _checked(replace(saved, place=str(beside)))
+    except (OSError, SafetensorError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise LedgerError(f"The model cannot be written: {why}: {saved.place}", "Name another folder.") from error
+    finally:
+        model.config = own
+
+
+@lru_cache(maxsize=1)
+def _loaded(reference: Reference) -> Lifted:
+    torch.set_num_threads(1)
+    return _checked(reference)
+
+
+def _checked(reference: Reference) -> Lifted:
+    if not reference.place:
+        raise EngineError(
+            "No folder of transformers' own can hold this model, so no other process can open it.",
+            "Ask in this process: --on here.",
+        )
+    try:
+        lifted = lift(reference.place, device=reference.device, dtype=reference.dtype, revision=reference.revision)
+        _set_kernels(lifted.model, reference.kernels)
+    except (GarageError, ValueError, ImportError) as error:
+        raise EngineError(f"A worker cannot open {reference.place}: {error}", "Every worker has to see it.") from None
+    if Reference.of(lifted) != reference:
+        raise EngineError(
+            f"{reference.place} holds another model than was asked about.", "Load it again, and ask again."
+        )
+    return lifted
+
+
+def _kernels(model: Any) -> tuple[str, str]:
+    """What it runs its attention with, and its experts."""
+    config = text_config(model)
+    named = (getattr(config, f"_{kind}_implementation", None) for kind in ("attn", "experts"))
+    attention, experts = (str(name or "") for name in named)
+    return attention, experts
+
+
+def _set_kernels(model: Any, kernels: tuple[str, str]) -> None:
+    for before, wanted, change in zip(
+        _kernels(model), kernels, (model.set_attn_implementation, model.set_experts_implementation), strict=True
+    ):
+        if wanted and wanted != before:
+            change(wanted)
+
+
+def _config(model: Any) -> str:
+    config = getattr(model, "config", None)
+    said = json.loads(config.to_json_string(use_diff=False)) if hasattr(config, "to_json_string") else None
+    return digest(canonical(_meant(said)))
+
+
+def _meant(said: Any) -> Any:
+    """Of a config, without what says only where it comes from."""
+    if isinstance(said, dict):
+        return {key: _meant(value) for key, value in said.items() if key not in NAMELESS}
+    return [_meant(value) for value in said] if isinstance(said, list) else said

@@ -1,0 +1,1 @@
+"""A model over several devices: processes that are started together, run one question together, and end together."""
