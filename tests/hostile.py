@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ from garage_nb.compose.ref import Ref
 from garage_nb.compose.sheet import BuildSheet
 from garage_nb.core.batch import prepare
 from garage_nb.extract.shelf.shelf import Shelf, Shelved
+from garage_nb.fleet.corpus.text import SetAside
+from garage_nb.fleet.estimate import Estimate, Factor
+from garage_nb.fleet.simulated.simulation import SAID, Simulation
+from garage_nb.fleet.surveying.aside import LeftOut
 from garage_nb.garage import Garage
 from garage_nb.inject.blades.blade import Blade
 from garage_nb.inject.blades.card import FitCard, ModelCard
@@ -138,7 +142,7 @@ def answers(text: str, prompt: str) -> dict[str, Shown]:
         **_combined(text),
         **_bladed(text),
         "diagnosed": _diagnosed(text),
-        **_debated(garage, text, prompt),
+        **_debated(garage, text, prompt), **_surveyed(garage, text, prompt),
         "extracted": garage.extract("attention_1"), "part test": garage.extract("attention_1").test(),
         "evidence": evidence(text), "shelf": Shelf(text, (Shelved(text, None, text),)), "verified": garage.verify(),
         "registered": Registered((garage.spec,)), "help": garage.help("scale"), "manual": garage.help(),
@@ -245,6 +249,21 @@ def _judged(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
         exercises=[asked, ("The capital of France is", "Paris")],
     )
     return {"judged": judged, "judged plot": judged.plot()}
+
+
+def _surveyed(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
+    """Of a corpus of that name, in which a text so called was set aside."""
+    plain = Garage(garage.model, tokenizer=garage.tokenizer)
+    found = plain.survey([prompt], stats="norm,loss", layers="0,1", on="here")
+    aside = LeftOut([SetAside(text, text, text)])
+    told = replace(found, corpus=text, aside=aside)
+    return {"survey": told, "survey plot": told.plot(), "left out": aside, **_foretold(text)}
+
+
+def _foretold(text: str) -> dict[str, Shown]:
+    """Of a cluster that is not there: numbers, and where they come from."""
+    factors = {one.name: Factor(1.0, text, text) for one in fields(Estimate)}
+    return {"simulated": Simulation(workers=1, **dict.fromkeys(SAID, 1)), "estimate": Estimate(**factors)}
 
 
 def _tried(text: str) -> dict[str, Shown]:

@@ -13,7 +13,13 @@ from ..words import words
 from .output import FORMATS
 
 EDIT, FORMAT = "--edit", "--format"
-LOADING = ("--dtype", "--device", "--device-map", "--offload-folder", "--revision")  # as `load` has them, on every verb with a model
+LOADING = (
+    "--dtype",
+    "--device",
+    "--device-map",
+    "--offload-folder",
+    "--revision",
+)  # as `load` has them, on every verb with a model
 STATUS = Call("status", {})
 
 
@@ -51,6 +57,8 @@ def read_line(words: Sequence[str]) -> Line:
     if len(left) < 2 or left[1].startswith("-"):
         raise InputError(f"{entry.name} needs a model.", f"Write: garage {entry.name} showroom …")
     call = read(Garage, [left[0], *left[2:]], model="MODEL")
+    if call.arguments.get("live"):
+        raise InputError("--live is for a notebook, and a command has none.", f"Leave it out, or: %garage {entry.name} …")
     return Line(read(Garage, ["load", left[1], *loading]), edits, call, form)
 
 

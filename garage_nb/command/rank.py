@@ -8,10 +8,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..core.loader import ModelLoader
-from ..fleet.devices.job import MEETING, RECIPE, Job, put_failure
+from ..answers.settings import Settings
+from ..core.loader import ModelLoader, tokenizer_at
+from ..fleet.devices.job import MEETING, RECIPE, TOKENIZER, Job, put_failure
 from ..garage import Garage
 from ..inject.recipe import Recipe
+from ..registry.decompose import known_as
+from ..registry.specs import ModelSpec
 from ..verbs import read
 from ..view.shown import Shown
 from ..words import words
@@ -19,10 +22,10 @@ from ..words import words
 
 def main(folder: Path, rank: int) -> None:
     """Ends the process: one that waits for the others could not."""
-    threading.Thread(target=_end_with_the_launcher, daemon=True).start()
+    follow_launcher()
     try:
         job = Job.read(folder)
-        _meet(job, folder, rank)
+        meet(job, folder, rank)
         _answer(_lifted(job, folder), job, folder, rank)
     except BaseException as error:
         put_failure(folder, rank, error)
@@ -30,7 +33,8 @@ def main(folder: Path, rank: int) -> None:
     os._exit(0)
 
 
-def _meet(job: Job, folder: Path, rank: int) -> None:
+def meet(job: Job, folder: Path, rank: int) -> None:
+    """Returns when all of them have come."""
     import torch
     import torch.distributed as together
 
@@ -43,9 +47,14 @@ def _meet(job: Job, folder: Path, rank: int) -> None:
 
 def _lifted(job: Job, folder: Path) -> Garage:
     loader = ModelLoader(device=job.device, dtype=job.dtype, processes=job.processes)
-    model, tokenizer, _ = loader.load(job.place, revision=job.revision)
-    model.config._name_or_path = job.name
+    place = folder / TOKENIZER
+    spec = ModelSpec.from_json(job.spec)
+    tokenizer = tokenizer_at(spec.model_id, str(place)) if place.exists() else None
+    model, _, _ = loader.load(job.place, revision=job.revision, tokenizer=tokenizer)
+    model.config._name_or_path = spec.model_id
+    known_as(model, spec)
     garage = Garage(model, tokenizer=tokenizer)
+    garage.settings = Settings(**job.settings)
     garage.apply(Recipe.load(folder / RECIPE))
     return garage
 
@@ -59,7 +68,12 @@ def _answer(garage: Garage, job: Job, folder: Path, rank: int) -> None:
             answer.save(job.answer(folder, number))
 
 
-def _end_with_the_launcher() -> None:
+def follow_launcher() -> None:
+    """End when it does: it holds the other end of the standard input."""
+    threading.Thread(target=_end_with_it, daemon=True).start()
+
+
+def _end_with_it() -> None:
     os.read(0, 1)
     os._exit(1)
 

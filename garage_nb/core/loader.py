@@ -215,7 +215,7 @@ def _what_works(name: str) -> str:
 
 
 def _shared(load: Callable[..., Any], processes: int) -> Any:
-    from transformers.distributed import DistributedConfig
+    from transformers.distributed.configuration_utils import DistributedConfig
 
     return load(distributed_config=DistributedConfig(tp_size=processes))
 

@@ -21,7 +21,9 @@ from ..core.fingerprint import AtRest
 from ..core.folders import put_folder
 from ..core.quiet import quiet_when_small
 from ..core.sealed import canonical, digest
+from ..core.stored import stored
 from ..errors import EngineError, GarageError, LedgerError
+from ..inject.edit import name_of
 from ..registry.lift import Lifted, lift
 
 NAMELESS = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "name_or_path")
@@ -90,25 +92,27 @@ def reference_for(lifted: Lifted, folder: str | Path) -> Reference:
     """By the name it was loaded by where that leads to this very model; else it is saved below `folder`, once. Every
     worker has to see that place.
 
-    Without a place, for this process alone, where no folder of transformers' own could hold the model. EngineError for
+    Without a place, for this process alone, where the model would be another when it is opened again. EngineError for
     weights that are kept elsewhere, LedgerError where nothing can be written.
     """
     model = lifted.model
     if any(weight.is_meta for weight in model.parameters()):
         raise EngineError("Some weights are kept elsewhere, where they cannot be told from others.", "Load it whole.")
-    named = Reference.of(lifted, lifted.info["model_id"])
+    named = Reference.of(lifted, lifted.info.get("loaded_from", ""))
     saved = replace(named, place=str(Path(folder).resolve() / f"model-{named.weights[:16]}"), revision=None)
     if guests(model) or not hasattr(model, "save_pretrained"):
         return replace(named, place="")
-    for known in (named, saved):
-        with suppress(GarageError):
-            _checked(known)
-            return known
-    _save(lifted, saved)
-    return saved
+    known = next((one for one in (named, saved) if _leads(one)), None)
+    return known or _saved(lifted, saved)
 
 
-def _save(lifted: Lifted, saved: Reference) -> None:
+def _leads(reference: Reference) -> bool:
+    with suppress(EngineError):
+        return _checked(reference) is not None
+    return False
+
+
+def _saved(lifted: Lifted, saved: Reference) -> Reference:
     """In its place only when it opens from there as it is here. The model's own config stays as it was."""
     model, own = lifted.model, lifted.model.config
     model.config = deepcopy(own)  # for transformers writes into it
@@ -116,11 +120,14 @@ def _save(lifted: Lifted, saved: Reference) -> None:
         with put_folder(Path(saved.place)) as beside, quiet_when_small(sum(one.nbytes for one in model.parameters())):
             model.save_pretrained(beside)
             _checked(replace(saved, place=str(beside)))
+    except EngineError:
+        return replace(saved, place="")
     except (OSError, SafetensorError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise LedgerError(f"The model cannot be written: {why}: {saved.place}", "Name another folder.") from error
     finally:
         model.config = own
+    return saved
 
 
 @lru_cache(maxsize=1)
@@ -132,7 +139,7 @@ def _loaded(reference: Reference) -> Lifted:
 def _checked(reference: Reference) -> Lifted:
     if not reference.place:
         raise EngineError(
-            "No folder of transformers' own can hold this model, so no other process can open it.",
+            "This model would be another when it is opened again, so no other process can have it.",
             "Ask in this process: --on here.",
         )
     try:
@@ -164,9 +171,12 @@ def _set_kernels(model: Any, kernels: tuple[str, str]) -> None:
 
 
 def _config(model: Any) -> str:
+    """With the buffers that are not stored: casting a live model casts them too, and loading it makes them anew."""
     config = getattr(model, "config", None)
     said = json.loads(config.to_json_string(use_diff=False)) if hasattr(config, "to_json_string") else None
-    return digest(canonical(_meant(said)))
+    kept = {name for name, _ in stored(model)}
+    made = {name: name_of(buffer) for name, buffer in model.named_buffers() if name not in kept}
+    return digest(canonical([_meant(said), made]))
 
 
 def _meant(said: Any) -> Any:

@@ -11,7 +11,7 @@ from ..analyze.judging.exercise import exercises_of
 from ..analyze.judging.exercise_file import read_exercises
 from ..compose.assembly.reopening import relifted
 from ..errors import InputError
-from ..fleet.driving.kept import kept
+from ..fleet.driving.ledger import Ledger
 from ..fleet.engines.crew import Crew
 from ..fleet.engines.named import crew_of
 from ..methods.claims.listed import Claims as Listed
@@ -23,14 +23,14 @@ from ..methods.together import tried_together
 from ..methods.trial import Trial
 from ..methods.trials import Trials
 from ..verbs import verb
-from .session import Session
+from .keeping import Keeping
 from .showroom_ground import ShowroomGround, showroom_ground
 
 ALL, HERE = "all", "here"
 Tried = Callable[[Proposal], Trial]
 
 
-class Claims(Session):
+class Claims(Keeping):
     @verb(model=False)
     def claim(
         self,
@@ -42,7 +42,7 @@ class Claims(Session):
         full: bool = False,
         seed: int = 0,
         on: Any = None,
-        ledger: str = "",
+        ledger: str | None = None,
     ) -> Listed | Trial | Trials:
         """Try what is said of a method, with every control, and print whether it holds; without a name list the claims.
 
@@ -64,10 +64,10 @@ class Claims(Session):
             raise InputError("Models and domains of one's own take items of one's own.", "Add --items @items.")
         own = None if items is None else self._own(source, items, domains)
         several = [*PROPOSALS.values()] if name == ALL else [proposal(name)]
-        if on is None and not ledger:
+        if on is None and ledger is None:
             tried = _in_turn(own, full, seed)
         else:
-            tried = _by_crew(several, own, crew_of(on or HERE), ledger, full, seed)
+            tried = _by_crew(several, own, crew_of(on or HERE), self.ledger_in(ledger), full=full, seed=seed)
         return tried_together(several, tried) if name == ALL else tried(several[0])
 
     def _own(self, source: Any, items: Any, domains: str) -> Own:
@@ -85,7 +85,9 @@ def _in_turn(own: Own | None, full: bool, seed: int) -> Tried:
     return lambda one: one.tried(ground_for(one.needs), full=full, seed=seed)
 
 
-def _by_crew(several: Sequence[Proposal], own: Own | None, crew: Crew, folder: str, full: bool, seed: int) -> Tried:
-    with kept(folder) as ledger, ExitStack() as stack:
+def _by_crew(
+    several: Sequence[Proposal], own: Own | None, crew: Crew, ledger: Ledger, *, full: bool, seed: int
+) -> Tried:
+    with ExitStack() as stack:
         named_for = stack.enter_context(own.named(crew, ledger.folder)) if own else ShowroomGround
         return driven(several, named_for, crew, ledger, full=full, seed=seed)

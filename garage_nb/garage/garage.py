@@ -25,6 +25,7 @@ from .claims import Claims
 from .combining import Combining
 from .debating import Debating
 from .diagnosing import Diagnosing
+from .launching import Launching
 from .pathways import Pathways
 from .reading import Reading
 from .routers import Routers
@@ -46,6 +47,7 @@ class Garage(
     Pathways,
     Causal,
     Surveying,
+    Launching,
     Scanning,
     Reading,
 ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ..errors import InputError
 from ..fleet.devices.launch import launched
 from ..verbs import asks_help, find, verb, verbs_of
@@ -10,7 +12,7 @@ from ..words import words
 from .session import Session
 
 # What only runs the model, and needs no more of it than what is whole in every process.
-TOGETHER = ("capture", "lens", "generate", "scan", "similarity", "sweep", "patching", "ablation", "robustness")
+TOGETHER = ("capture", "lens", "generate", "similarity", "sweep", "patching", "ablation", "robustness")
 
 
 class Launching(Session):
@@ -27,7 +29,7 @@ class Launching(Session):
             seconds: after which all are ended
         """
         self._demand_together(line)
-        return launched(self.lifted, self.edits, [line], ranks, seconds)[0]
+        return launched(self.lifted, self.edits, [line], ranks, seconds, asdict(self.settings))[0]
 
     def _demand_together(self, line: str) -> None:
         """InputError for a line that several processes cannot run."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.cancel import Cancel, cancel_in_force
@@ -13,17 +11,17 @@ from ..core.progress import progress
 from ..errors import CancelledError, InputError
 from ..fleet.corpus.corpus import corpus_of
 from ..fleet.cutting import ROWS
-from ..fleet.driving.ledger import Ledger
 from ..fleet.engines.named import crew_of
 from ..fleet.surveying.question import Question
 from ..fleet.surveying.survey import Survey
 from ..fleet.surveying.surveys import surveys
 from ..registry.lift import Lifted
 from ..verbs import verb
-from .session import Layers, Session
+from .keeping import Keeping
+from .session import Layers
 
 
-class Surveying(Session):
+class Surveying(Keeping):
     @verb()
     def survey(
         self,
@@ -59,7 +57,8 @@ class Surveying(Session):
             field: which field of a row is the text
             tau: the sparsity threshold, in standard deviations of a token; 0.1 unless config says otherwise
             batch: how many texts go through the model side by side, at most
-            live: show how far it is and what it says so far, and leave the notebook free meanwhile
+            live: show how far it is and what it says so far, and leave the notebook free meanwhile; on `here` the model
+                is lent to other verbs between two passes
         """
         if batch < 1:
             raise InputError(f"{batch} texts cannot go through side by side.", f"The usual is {ROWS}.")
@@ -72,7 +71,7 @@ class Surveying(Session):
             probe=bool(probe),
             tau=self.settings.tau if tau is None else tau,
         )
-        texts, kept, crew = corpus_of(corpus, field, probe), Ledger(ledger or self._ledger.name), crew_of(on)
+        texts, kept, crew = corpus_of(corpus, field, probe), self.ledger_in(ledger), crew_of(on)
         plan = asked.plan(self.lifted, self.edits, kept.folder)
 
         def answers(lifted: Lifted, cancel: Cancel | None) -> Iterator[Survey]:
@@ -81,13 +80,8 @@ class Surveying(Session):
         if live:
             from ..widgets.survey import SurveyView
 
-            return SurveyView(self, answers, texts.name)  # type: ignore[arg-type]
+            return SurveyView(self, answers, texts)  # type: ignore[arg-type]
         return _last(answers(self.lifted, cancel_in_force()), f"surveying {texts.name}", texts.length())
-
-    @cached_property
-    def _ledger(self) -> TemporaryDirectory[str]:
-        """Of this session, gone with it."""
-        return TemporaryDirectory(prefix="garage_nb-ledger-")
 
 
 def _last(answers: Iterator[Survey], doing: str, total: int | None) -> Survey:

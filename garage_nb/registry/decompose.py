@@ -67,3 +67,8 @@ def spec_of(model: Any, model_id: str = "") -> ModelSpec:
     spec = decomposer.decompose(model, name)
     _SPECS[model] = spec
     return spec
+
+
+def known_as(model: nn.Module, spec: ModelSpec) -> None:
+    """It need not be worked out: it is that of the same model, opened elsewhere."""
+    _SPECS[model] = spec

@@ -92,5 +92,5 @@ class Live(Panel):
             self._running = False
             self._progress = STOPPED if isinstance(error, CancelledError) else ""
             if isinstance(error, Exception) and not isinstance(error, CancelledError):
-                error.__traceback__ = error.__context__ = None  # their frames hold the model
+                error.__traceback__ = error.__context__ = error.__cause__ = None  # their frames hold the model
                 self._show(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -11,6 +12,7 @@ import traitlets
 
 from ..core.cancel import Cancel, cancel_in_force
 from ..errors import InputError
+from ..fleet.corpus.corpus import Corpus
 from ..fleet.surveying.survey import Survey
 from ..garage import Garage
 from ..plain import one_line
@@ -21,15 +23,18 @@ from .admission import command
 from .assets import script, sheet
 from .live import Answer, Live
 
-APART = 0.25  # seconds between two pictures
+APART = 0.25  # seconds of work between two pictures
 NAMED = 20  # texts set aside that the page names
-NOTHING = Card("Nothing has been counted yet.")
+READY, STOPPING = "Getting ready.", "Stopping."
+NOTHING = Card("Nothing has been counted yet.", note="Show it again in a while.")
 Answers = Callable[[Lifted, "Cancel | None"], Iterator[Survey]]
 
 
 class SurveyView(Live):
     """`%garage survey corpus.jsonl --live`. `.survey` is the answer so far, with `.frame()` and `.plot()`, None before
     the first chunk; `wait()` waits for all of it, `stop()` ends it and `resume()` goes on from the ledger.
+
+    A survey on the engine `here` lends the model to other verbs between two of its passes.
     """
 
     _esm = script("tokens.js", "survey.js")
@@ -45,45 +50,77 @@ class SurveyView(Live):
     _left_out = traitlets.Int(0).tag(sync=True)
     _left = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, garage: Garage, answers: Answers, corpus: str, **options: Any) -> None:
-        """`answers` are those of the survey, as `fleet.surveying.surveys` gives them for a model."""
+    def __init__(self, garage: Garage, answers: Answers, corpus: Corpus, **options: Any) -> None:
+        """`answers` are those of a survey of this corpus, as `fleet.surveying.surveys` gives them for a model."""
         self.survey: Survey | None = None
-        self._answers = answers
+        self._answers, self._is_read_once = answers, corpus.once
         super().__init__(garage, options=options)
-        self._title, self._corpus, self._changes = one_line(self.spec.model_id), one_line(corpus), len(garage.edits)
-        self._start()
+        self._title, self._changes = one_line(self.spec.model_id), len(garage.edits)
+        self._corpus = self._about = one_line(corpus.name)
+        self._start(READY)
 
     @command
     def resume(self) -> None:
-        """Go on from what is in the ledger."""
+        """Go on from what is in the ledger, unless it runs. InputError where it is over, or the corpus is used up."""
+        if self._running:
+            return
         if not self._left:
-            raise InputError("There is nothing to go on with.", "It runs, or has read the whole corpus.")
-        self._start()
+            raise InputError("There is nothing to go on with.", "It has read the whole corpus, or cannot read it again.")
+        self._start(READY if self.survey is None else f"Going on after {_done(self.survey)}.")
 
-    def _start(self) -> None:
-        lifted, self._left = self.garage.lifted, False
-        self.ask(lambda: self._pieces(lifted))
+    @command
+    def stop(self) -> None:
+        """End it soon. What was read is in the ledger."""
+        with self._turn:
+            if self._running:
+                self._progress = STOPPING
+            super().stop()
 
-    def _pieces(self, lifted: Lifted) -> Generator[Answer, None, None]:
-        due = 0.0
+    def _start(self, doing: str) -> None:
+        garage = self.garage
+        lifted = garage.lifted
+        with self._turn, self.hold_sync():
+            self._left, self._error, self._progress = False, "", doing
+            self.ask(lambda: self._pieces(garage, lifted))
+
+    def _pieces(self, garage: Garage, lifted: Lifted) -> Generator[Answer, None, None]:
+        """What was shown before stays until there is more. The garage is kept meanwhile, for its ledger."""
+        due, before = 0.0, _reached(self.survey)
         for found in self._answers(lifted, cancel_in_force()):
+            if _reached(found) < before:
+                continue
             self.survey = found
             if found.whole or monotonic() >= due:
-                due = monotonic() + APART
                 yield traits_of(found)
+                due = monotonic() + APART
 
     def _over(self, error: BaseException | None) -> None:
+        found = self.survey
         with self._turn, self.hold_sync():
             super()._over(error)
-            found = self.survey
-            self._left = found is None or not found.whole
-            self._progress = f"Stopped after {found.headway}." if found and self._left else ""
+            self._left = (found is None or not found.whole) and not self._is_read_once
+            if found is not None:
+                self._tell(traits_of(found))
+                self._progress = "" if found.whole else self._stopped(found)
+
+    def _stopped(self, found: Survey) -> str:
+        anew = " It can be read once: give it anew to go on." if self._is_read_once else ""
+        return f"Stopped after {_done(found)}.{anew}"
 
     def _summary(self) -> str:
-        return f"{self._title}, {self._corpus}, {self._about or 'nothing counted yet'}"
+        return f"{self._title}, {self._about}"
 
     def _picture(self) -> str:
         return page((NOTHING if self.survey is None else self.survey.picture()).html())
+
+
+def _reached(found: Survey | None) -> tuple[int, int]:
+    """In which pass over the corpus, and how far in it."""
+    return (0, 0) if found is None else (len(found.plan.readings), found.headway.texts)
+
+
+def _done(found: Survey) -> str:
+    return str(replace(found.headway, rate=None))
 
 
 def traits_of(found: Survey) -> Answer:
@@ -93,7 +130,7 @@ def traits_of(found: Survey) -> Answer:
     means = [[_mean(found, part, name) for part in parts] for name in measures]
     return {
         "_progress": "" if found.whole else str(found.headway),
-        "_about": found.counted,
+        "_about": one_line(found.read),
         "_share": 1.0 if found.whole else -1.0 if found.headway.share is None else found.headway.share,
         "_shown": {"statistics": list(measures), "parts": list(map(one_line, parts)), "over": _over_what(found)},
         "_values": np.asarray(means, dtype=np.float64).tobytes(),
@@ -108,5 +145,8 @@ def _mean(found: Survey, part: str, name: str) -> float:
 
 
 def _over_what(found: Survey) -> dict[str, str]:
-    """`mean over 12,345 tokens`, by statistic."""
-    return {name: f"mean over {spread.count:,} {spread.over}" for (_, name), spread in found.found.items()}
+    """`norm ‖x‖ of a token, mean over 12,345 tokens`, by statistic."""
+    return {
+        name: f"{found.defined(name)}, mean over {spread.count:,} {spread.over}"
+        for (_, name), spread in found.found.items()
+    }

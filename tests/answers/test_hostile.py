@@ -38,11 +38,13 @@ KINDS = [
     "checked", "hybrid", "proofs", "plan", "adapter", "stitched", "stitched plot", "slimmed",
     "blade", "bare blade", "places", "places plot", "specialised", "specialised plot",
     "diagnosed", "debated", "debated plot", "debates", "debates plot", "held", "fitted gate",
-    "extracted", "part test", "evidence", "shelf", "verified", "registered",
+    "survey", "survey plot", "left out", "simulated", "estimate", "extracted", "part test", "evidence", "shelf",
+    "verified", "registered",
     "help", "manual", "settings", "models", "stopped", "doctor",
 ]  # fmt: skip
 SILENT = {
     "held",
+    "simulated",
     "snapshot",
     "help",
     "manual",

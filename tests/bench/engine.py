@@ -14,6 +14,7 @@ from garage_nb.inject.layer import LayerInjector
 from garage_nb.registry.decompose import spec_of
 from garage_nb.snapshot.capture import SnapshotCapture
 
+from . import survey
 from .side_by_side import Ratio, compare
 
 TOKENS, TARGET = 128, 1.15
@@ -56,3 +57,4 @@ def measured(name: str, model: Any) -> Iterator[Ratio]:
             pass
 
     yield compare(f"{name}: {layers} hooks set and removed / bare forward", bare, set_and_remove, pairs=12)
+    yield from survey.measured(name, model)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from garage_nb.garage import Garage
 from garage_nb.garage.showroom_ground import MODELS, showroom_ground
 from garage_nb.methods.claims.table import PROPOSALS
 from garage_nb.methods.studies.ground import COPY, SIBLING, STRANGER
+from garage_nb.methods.tasks.run_task import one_thread
 from garage_nb.methods.trial import Trial
 from garage_nb.showroom import corpus
 
@@ -40,7 +43,10 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
         rows = csv.DictWriter(file, ["prompt", "answer", "domain"])
         rows.writeheader()
         rows.writerows(ITEMS)
-    found = Garage("showroom-llama").claim("interior-peak", source=SOURCE, items=str(path), domains="sorting", seed=2)
+    with one_thread():
+        found = Garage("showroom-llama").claim(
+            "interior-peak", source=SOURCE, items=str(path), domains="sorting", seed=2
+        )
     assert isinstance(found, Trial)
     return found
 
@@ -54,11 +60,17 @@ def test_a_claim_is_tried_on_ones_own(trial: Trial) -> None:
     assert f"interior-peak: {trial.verdict.ruling}" in repr(trial)
 
 
-def test_items_are_given_as_values_too(trial: Trial) -> None:
-    garage = Garage("showroom-llama")
+def test_items_are_given_as_values_too_and_runs_are_kept(trial: Trial, tmp_path: Path) -> None:
+    """With a ledger every seed is a file, which the same line reads again, whatever runs it: here what runs nothing."""
+    garage, closed = Garage("showroom-llama"), ThreadPoolExecutor(1)
     before = {name: weight.clone() for name, weight in garage.model.state_dict().items()}
+    asked = {"source": SOURCE, "items": ITEMS, "domains": "sorting", "seed": 2, "ledger": str(tmp_path)}
 
-    found = garage.claim("interior-peak", source=SOURCE, items=ITEMS, domains="sorting", seed=2)
+    found = garage.claim("interior-peak", **asked)
+
+    closed.shutdown()
+    assert len([*tmp_path.glob("*.part")]) == len(trial.outcomes.seeds)
+    assert garage.claim("interior-peak", **asked, on=closed).frame().equals(found.frame())
 
     assert found.frame().equals(trial.frame())
     assert all(torch.equal(weight, before[name]) for name, weight in garage.model.state_dict().items())
@@ -80,6 +92,8 @@ def test_what_cannot_be_tried_is_refused() -> None:
             garage.claim("interior-peak", **mine)
     with pytest.raises(GarageError):
         Garage().claim("interior-peak", source=SOURCE, items=ITEMS)
+    with pytest.raises(InputError, match=r"No engine is called 'poll'\.\nNearest: pool"):
+        garage.claim("interior-peak", source=SOURCE, items=ITEMS, on="poll")
     with pytest.raises(InputError, match=f"None of {len(PROPOSALS)} claims .*; layer-n-minus-4: No item is of 'poems'"):
         garage.claim("all", items=ITEMS, domains="poems")
 
@@ -93,6 +107,22 @@ def test_edits_in_force_are_not_left_out_without_a_word() -> None:
             garage.claim(name, source=SOURCE, items=ITEMS)
 
     assert [edit.at for edit in garage.edits] == ["layer_1"]
+
+
+@pytest.mark.slow
+def test_a_live_model_is_tried_by_a_pool(tmp_path: Path) -> None:
+    """What no folder holds is saved for the workers, with its tokenizer."""
+    live = Garage("showroom-llama")
+    with torch.no_grad():
+        next(live.model.parameters()).mul_(1.001)
+    garage, asked = Garage(live.model, tokenizer=live.tokenizer), {"items": ITEMS, "domains": "sorting"}
+
+    found = garage.claim("debate-in-place", **asked, on="pool:2", ledger=str(tmp_path))
+
+    with one_thread():
+        alone = garage.claim("debate-in-place", **asked)
+    assert found.outcomes.frame().equals(alone.outcomes.frame())
+    assert repr(found) == repr(alone)
 
 
 @pytest.mark.slow

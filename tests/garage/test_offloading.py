@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,10 @@ def _blocks(family: str, *places: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def pair(request: Any, tmp_path_factory: Any) -> Iterator[Pair]:
+def pair(request: Any, tmp_path_factory: Any) -> Pair:
     """Whole, and offloaded."""
     folder = saved(request.param, tmp_path_factory.mktemp(request.param))
-    yield Garage(folder, device="cpu"), Garage(folder, device_map=on_disk(request.param))
+    return Garage(folder, device="cpu"), Garage(folder, device_map=on_disk(request.param))
 
 
 def alike(a: Any, b: Any) -> None:

@@ -104,6 +104,9 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
         asked(), layers="gate_1", sets=5, relabellings=50, seed=3
     ),
     "claim": lambda g: g.claim(),
+    "survey @texts --stats norm,loss --layers 0 --neurons ffn_1 --on here": lambda g: g.survey(
+        [FRANCE, JAPAN], stats="norm,loss", layers="0", neurons="ffn_1", on="here"
+    ),
     "fit_blade direction --items @sides --domain facts --at sweep --name north": lambda g: g.fit_blade(
         "direction", items=sides(), domain="facts", at="sweep", name="north"
     ),
@@ -175,6 +178,9 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
         "showroom", part="ffn_0,ffn_1", texts=[FRANCE, JAPAN], seed=3
     ),
     "slim --loss 2 --by layers --texts @told --seed 3": lambda g: g.slim(loss=2, by="layers", texts=told(), seed=3),
+    "launch \"capture 'Hi' --layers 0,attention_*\" --ranks 2": lambda g: g.launch(
+        "capture 'Hi' --layers 0,attention_*", ranks=2
+    ),
     "verify": lambda g: g.verify(),
     "registry list": lambda g: g.registry("list"),
     "spec": lambda g: g.spec,
@@ -189,7 +195,7 @@ TWINS: dict[str, Callable[[Garage], Any]] = {
 
 
 ROUTED = {"bias", "routers", "calibrate", "isolate", "experts", "reroute"}
-BUILDING = {"donor", "stack", "swap", "merge", "adapt", "sheet", "build", "heal", "judge", "shelf", "slim"}
+BUILDING = {"launch", "donor", "stack", "swap", "merge", "adapt", "sheet", "build", "heal", "judge", "shelf", "slim"}
 BEFORE: dict[str, tuple[str, Callable[[Garage], Any]]] = {
     "redo": ("undo", lambda g: g.undo()),
     "slim": ("reset", lambda g: g.reset()),

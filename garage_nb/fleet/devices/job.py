@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ... import errors
 from ...core.files import put
 from ...errors import EngineError, GarageError
 
-_JOB, RECIPE, MEETING = "job.json", "recipe.json", "meeting"
+_JOB, RECIPE, TOKENIZER, MEETING = "job.json", "recipe.json", "tokenizer", "meeting"
 
 
 @dataclass(frozen=True)
 class Job:
-    """`place` is a folder or what the hub knows, `name` what the model is called. The `lines` are run in their order,
-    on a `device` of each of the `processes`.
+    """`place` is a folder or what the hub knows, and `spec` what the whole model is. The `lines` are run in their
+    order, with these `settings`, by each of the `processes` on a `device` of its own.
     """
 
     place: str
-    name: str
+    spec: dict[str, Any]
     revision: str | None
     dtype: str
     device: str
     processes: int
     lines: tuple[str, ...]
+    settings: dict[str, Any]
 
     def write(self, folder: Path) -> None:
         put(folder / _JOB, json.dumps(asdict(self)).encode())

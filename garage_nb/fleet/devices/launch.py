@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,38 +12,43 @@ import torch
 from ...core.family import text_config
 from ...core.fingerprint import AtRest
 from ...core.loader import locate
-from ...core.quiet import quiet_when_small
 from ...core.sharded import processes
 from ...errors import EngineError, InputError, UnsupportedModelError
 from ...inject.recipe import Recipe
 from ...registry.lift import Lifted
 from ...view.saved import SavedResult, open_result
-from .job import RECIPE, Job
+from ..written import write_model
+from .job import RECIPE, TOKENIZER, Job
 from .ranks import Ranks
 
 PROGRAM = "garage_nb.command.rank"
 _COUNTS = ("num_attention_heads", "num_key_value_heads", "intermediate_size")
 
 
-def launched(lifted: Lifted, edits: Recipe, lines: Sequence[str], ranks: int, seconds: float) -> list[SavedResult]:
+def launched(
+    lifted: Lifted, edits: Recipe, lines: Sequence[str], ranks: int, seconds: float, settings: Mapping[str, Any]
+) -> list[SavedResult]:
     """The answers of those lines that have one, with `edits` in force.
 
-    UnsupportedModelError for a model that transformers has no plan to split; InputError where it does not go by so many.
+    UnsupportedModelError for a model that transformers cannot split, InputError where it does not go by so many.
     """
     demand_plan(lifted.model, ranks)
     with TemporaryDirectory(prefix="garage-launch-") as made:
         folder = Path(made)
         job = Job(
-            place=_place(lifted, folder),
-            name=lifted.spec.model_id,
+            place=placed(lifted, folder),
+            spec=lifted.spec.to_json(),
             revision=lifted.info["revision"],
             dtype=lifted.info["dtype"],
             device=_device(lifted, ranks),
             processes=ranks,
             lines=tuple(lines),
+            settings=dict(settings),
         )
         job.write(folder)
         edits.save(folder / RECIPE)
+        if lifted.tokenizer is not None:
+            lifted.tokenizer.save_pretrained(folder / TOKENIZER)
         with Ranks(PROGRAM, folder, job) as running:
             running.wait(seconds)
         files = (job.answer(folder, number) for number in range(len(lines)))
@@ -52,7 +57,9 @@ def launched(lifted: Lifted, edits: Recipe, lines: Sequence[str], ranks: int, se
 
 def demand_plan(model: Any, ranks: int) -> None:
     if processes(model) > 1:
-        raise UnsupportedModelError("This process holds one share of a model already.", "Launch from one that does not.")
+        raise UnsupportedModelError(
+            "This process holds a share of the model already.", "Launch from one that does not."
+        )
     config = text_config(model)
     if not getattr(config, "base_model_tp_plan", None) or not hasattr(model, "tp_plan"):
         raise UnsupportedModelError(
@@ -69,14 +76,13 @@ def demand_plan(model: Any, ranks: int) -> None:
         )
 
 
-def _place(lifted: Lifted, folder: Path) -> str:
+def placed(lifted: Lifted, folder: Path) -> str:
     """Where it came from, while it is as it came from there; else it is saved for this once."""
     model, named = lifted.model, lifted.info.get("loaded_from")
     if named and not lifted.baseline.at_rest.differences(AtRest.of(model)):
         return locate(named)
     place = folder / "model"
-    with quiet_when_small(sum(weight.nbytes for weight in model.parameters())):
-        model.save_pretrained(place)
+    write_model(model, place)
     return str(place)
 
 

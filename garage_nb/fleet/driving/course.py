@@ -48,5 +48,5 @@ def _passed(task: Task) -> Generator[Task, str | None, None]:
     if why is not None:
         raise EngineError(
             f"{task.where} fails as a whole, and each piece of it passes alone: {why}.",
-            "What was done is kept. It may be more than a worker can hold: take fewer or larger workers.",
+            "What was done is kept. It may be more than a worker can hold at once: put less into one.",
         )

@@ -27,6 +27,8 @@ from .task import Report, Task
 if TYPE_CHECKING:
     from ...core.cancel import Cancel
 
+BUSY = 2  # trials under way for each worker: one that runs and one that is ready for it
+AHEAD = 8  # tasks for each worker that may be done before their turn, once something has passed
 PATIENCE = 0.1  # seconds between two looks whether to stop
 LOSSES = 2  # times that a result is done again because it was gone when its turn came
 
@@ -73,8 +75,8 @@ class _Drive:
 
     def goes_on(self) -> bool:
         """Whether anything is left, once as much is under way as may be."""
-        workers = self._crew.workers
-        while (job := self._line.next(self._flight, workers)) is not None:
+        workers, ahead = self._crew.workers, AHEAD if self._has_passed else BUSY
+        while (job := self._line.next(self._flight, BUSY * workers, ahead * workers)) is not None:
             self._start(job)
         return len(self._line) > 0
 
@@ -87,13 +89,24 @@ class _Drive:
 
     def due(self) -> Iterator[Settled]:
         """Those whose turn it is. One whose result is gone is done again."""
-        while (job := self._line.due()) is not None:
+        while (job := self._line.due()) is not None and self._is_believed(job):
             data = None if job.task is None else self._ledger.get(job.task.key)
             if data is None and job.task is not None:
                 self._do_again(job, job.task)
                 return
             self._line.settle()
             yield Settled(job.number, data, job.aside)
+
+    def _is_believed(self, job: Job) -> bool:
+        """That every piece of it is bad is believed when something passes. EngineError when nothing does."""
+        if self._has_passed or job.task is not None or len(job.aside) == 1:
+            return True
+        if self._flight:
+            return False
+        raise EngineError(
+            f"Nothing passes. The first that was tried is {job.aside[0].where}: {job.aside[0].why}.",
+            "So it is hardly the one that is at fault. Try a few alone on the engine `here`.",
+        )
 
     def _do_again(self, job: Job, task: Task) -> None:
         job.lost += 1
@@ -123,13 +136,8 @@ class _Drive:
     def _learn(self, job: Job, why: str | None) -> None:
         job.learn(why)
         self._has_passed = self._has_passed or why is None
-        if job.trial is None:
+        if job.trial is None and not job.lost:
             self._pace.step(job)
-        if job.task is None and len(job.aside) > 1 and not self._has_passed:
-            raise EngineError(
-                f"Not one of the first {len(job.aside)} could be done: {job.aside[0].where}: {job.aside[0].why}.",
-                "So it is hardly they that are at fault; what was done is kept. Try a single one on the engine `here`.",
-            )
 
     def _keep(self, report: Report) -> None:
         demand_versions(report)

@@ -37,14 +37,14 @@ class Flight:
         return bool(self._under_way) and (self._broken or next(iter(self._under_way)).alone)
 
     def start(self, job: Job, trial: Task) -> None:
-        """What a broken executor refuses lands as broken by it."""
+        """What an executor refuses that is broken or shut down lands as a break."""
         if self._executor is None or self._broken:
             self._executor, self._broken = self._crew.hire(), False
         try:
             future = self._executor.submit(done, trial)
-        except BrokenExecutor as error:
+        except RuntimeError as error:
             future = Future()
-            future.set_exception(error)
+            future.set_exception(BrokenExecutor(str(error)))
         job.has_run = True
         self._under_way[job] = future
         future.add_done_callback(lambda future: self._back(job, future))

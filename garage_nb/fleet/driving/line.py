@@ -9,9 +9,6 @@ from .flight import Flight
 from .job import Job
 from .task import Task
 
-BUSY = 2  # trials under way for each worker: one that runs and one that is ready for it
-AHEAD = 8  # tasks for each worker that may be done before their turn
-
 
 class Line:
     """In the order of the tasks, which are drawn as there is room for them."""
@@ -34,20 +31,20 @@ class Line:
         self._jobs.popleft()
 
     def put(self, job: Job) -> None:
-        """It has a trial to run, before all that wait. One that is alone waits for the sky to be empty."""
+        """It has a trial to run, before all that wait. One that is alone waits until nothing is under way."""
         (self._suspected if job.alone else self._ready).appendleft(job)
 
-    def next(self, flight: Flight, workers: int) -> Job | None:
-        """None while there is enough under way, or nothing left."""
+    def next(self, flight: Flight, busy: int, ahead: int) -> Job | None:
+        """None while there is enough under way or not settled, or nothing left."""
         if flight.is_closed:
             return None
         if self._suspected:
             return None if flight else self._suspected.popleft()
-        if len(flight) >= BUSY * workers:
+        if len(flight) >= busy:
             return None
         if self._ready:
             return self._ready.popleft()
-        return self._drawn() if len(self._jobs) < AHEAD * workers else None
+        return self._drawn() if len(self._jobs) < ahead else None
 
     def _drawn(self) -> Job | None:
         job = next(self._fresh, None)

@@ -15,7 +15,7 @@ from typing import Any, final
 from .errands import Errands
 from .nannies import complete
 from .needed import needed
-from .scheduler import answering, local, remote
+from .scheduler import answering, local, remote, theirs
 
 ARRIVAL = 60.0  # seconds in which a worker of somebody else's is there
 
@@ -31,7 +31,7 @@ class DaskCrew(AbstractContextManager["DaskCrew"]):
     name = "dask"
 
     def __init__(self, address: str | None = None, client: Any = None, workers: int | None = None) -> None:
-        self._address, self._client, self._wanted = address, client, workers
+        self._address, self._given, self._wanted = address, client, workers
         self._is_own = address is None and client is None
         self._executor = Errands(self._send)
         self._stack = ExitStack()
@@ -39,8 +39,7 @@ class DaskCrew(AbstractContextManager["DaskCrew"]):
     def __enter__(self) -> DaskCrew:
         needed("distributed", "dask")
         with ExitStack() as stack:
-            if self._client is None:
-                self._client = stack.enter_context(local(self._wanted) if self._address is None else remote(self._address))
+            self._client = stack.enter_context(self._reached())
             stack.callback(self._executor.shutdown, wait=False, cancel_futures=True)
             self._prepare()
             self._stack = stack.pop_all()
@@ -51,12 +50,13 @@ class DaskCrew(AbstractContextManager["DaskCrew"]):
 
     @property
     def workers(self) -> int:
-        with answering(self._where):
-            return max(1, sum(self._client.nthreads().values()))
+        with answering(self.address):
+            threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
 
     def hire(self) -> Executor:
         """The same again: Dask replaces its workers. EngineError when none is there within a minute."""
-        with answering(self._where):
+        with answering(self.address):
             if self._is_own:
                 complete(self._client)
             else:
@@ -64,15 +64,21 @@ class DaskCrew(AbstractContextManager["DaskCrew"]):
         return self._executor
 
     @property
-    def _where(self) -> str:
+    def address(self) -> str:
+        """Where others find the scheduler."""
         return self._address or str(self._client.scheduler.address)
+
+    def _reached(self) -> AbstractContextManager[Any]:
+        if self._given is not None:
+            return theirs(self._given)
+        return remote(self._address) if self._address else local(self._wanted)
 
     def _prepare(self) -> None:
         """Before any work, since an interrupt may come with the first."""
         from .nosigint import NoSigint
 
         self.hire()
-        with answering(self._where):
+        with answering(self.address):
             self._client.register_plugin(NoSigint())
 
     def _send(self, call: Callable[[], Any]) -> _Errand:

@@ -23,8 +23,8 @@ class Given(AbstractContextManager["Given"]):
     def hire(self) -> Executor:
         if self._used:
             raise EngineError(
-                f"The {self.name} is broken: a worker of it died, and only who made it can make another.",
-                "Make a new one and run it again; what was done is kept. An engine by name replaces what dies.",
+                f"The {self.name} takes no more work: a worker of it died, or it was shut down.",
+                "What was done is kept: make a new one and run it again. The engine `pool` replaces what dies.",
             )
         self._used = True
         return self._executor

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, final
 
-from ...errors import EngineError
+from ...errors import EngineError, InputError
 from .errands import Errands
 from .local_engines import LocalEngines
 from .needed import needed
@@ -95,7 +95,9 @@ class _Errand:
         return value
 
     def cancel(self) -> None:
-        self.client.abort(self.result, block=False)
+        """What no engine has begun is not begun."""
+        if self.client.ids:
+            self.client.abort(self.result, block=False)
 
 
 def _tried(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
@@ -112,13 +114,16 @@ def _meant(told: Any) -> Exception:
         return BrokenExecutor("its engine died")
     if told.ename in ("ImportError", "ModuleNotFoundError"):
         return ImportError(told.evalue)
-    return told
+    return RuntimeError(f"{told.ename}: {told.evalue}")
 
 
 def _balanced(given: Any) -> Any:
     """A view of our own, so that nothing is set on theirs."""
     from ipyparallel import Client
+    from ipyparallel.client.view import View
 
     if isinstance(given, Client):
         return given.load_balanced_view()
-    return given.client.load_balanced_view(given.targets)
+    if isinstance(given, View):
+        return given.client.load_balanced_view(given.targets)
+    raise InputError(f"A {type(given).__name__} is no view of ipyparallel.", "Give the view itself, or its client.")

@@ -19,12 +19,12 @@ _SETTLE_IN = "import os, sys; sys.path[:] = {path!r}; os.environ['OMP_NUM_THREAD
 
 @final
 class LocalEngines(AbstractContextManager["LocalEngines"]):
-    """One for each core. Their files are in a folder that goes with them."""
+    """So many, one a core where not said. Their files are in a folder that goes with them."""
 
     client: Any
 
-    def __init__(self) -> None:
-        self._count = os.cpu_count() or 1
+    def __init__(self, count: int | None = None) -> None:
+        self._count = count or os.cpu_count() or 1
         self._stack = ExitStack()
 
     def __enter__(self) -> LocalEngines:

@@ -21,13 +21,13 @@ def crew_of(on: Any) -> Crew:
     """
     if isinstance(on, str):
         return _named(on)
+    if isinstance(on, Executor):
+        return Given(on)
     home = type(on).__module__.partition(".")[0]
     if home == "distributed":
         return _dask(client=on)
     if home == "ipyparallel":
         return _ipyparallel(on)
-    if isinstance(on, Executor):
-        return Given(on)
     raise InputError(f"No engine is a {type(on).__name__}.", f"Give one of {', '.join(NAMES)}, or an Executor.")
 
 
@@ -35,8 +35,10 @@ def _named(on: str) -> Crew:
     name, _, number = on.partition(":")
     if on.startswith(_ADDRESSES):
         return _dask(address=on)
-    if name == "pool" and (not number or (number.isdecimal() and int(number) > 0)):
-        return Pool(int(number) if number else None)
+    if name == "pool" and number.isdecimal() and int(number) > 0:
+        return Pool(int(number))
+    if on == "pool":
+        return Pool()
     if on == "here":
         return Here()
     if on == "dask":

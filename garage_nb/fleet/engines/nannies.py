@@ -6,15 +6,13 @@ work waits until all nannies know; and where one has given up all the same, all 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 from ...errors import EngineError
+from .waiting import comes
 
 REPLACED = 30.0  # seconds in which a nanny has replaced a worker
 RENEWED = 60.0  # seconds in which all workers are started
-LOOK = 0.02  # seconds between two looks
 
 
 def complete(client: Any) -> None:
@@ -27,32 +25,22 @@ def complete(client: Any) -> None:
         return len(client.nthreads()) >= count and sum(map(_knows, list(cluster.workers.values()))) == count
 
     def settled() -> bool:
-        return there() or any(map(_has_gone, list(cluster.workers.values())))
+        return there() or sum(map(_stays, list(cluster.workers.values()))) < count
 
-    if _comes(settled, REPLACED) and there():
+    if comes(settled, REPLACED) and there():
         return
     cluster.scale(0)
     cluster.scale(count)
-    if not _comes(there, RENEWED):
+    if not comes(there, RENEWED):
         raise EngineError(
             f"Dask's workers on this machine do not come back: {len(client.nthreads())} of {count} are there.",
             "What was done is kept. Run it again with fewer workers, or `--on here`.",
         )
 
 
-def _comes(true: Callable[[], bool], patience: float) -> bool:
-    """Whether it does within so many seconds."""
-    until = time.monotonic() + patience
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(LOOK)
-    return True
-
-
 def _knows(nanny: Any) -> bool:
     return nanny.process is not None and nanny.process.status.name == "running"
 
 
-def _has_gone(nanny: Any) -> bool:
-    return nanny.status.name in ("closing", "closed", "failed")
+def _stays(nanny: Any) -> bool:
+    return nanny.status.name not in ("closing", "closed", "failed")

@@ -20,5 +20,5 @@ class NoSigint(WorkerPlugin):
     name = "garage-nb-no-sigint"
 
     def setup(self, worker: Any) -> None:
-        if threading.current_thread() is threading.main_thread():  # a worker inside another process hears what that hears
+        if threading.current_thread() is threading.main_thread():  # it has a process of its own
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,6 +12,9 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, final
 
+from ...core.files import reason
+from ...core.threads import thread_for
+from ...errors import EngineError
 from ..driving.died import WorkerDied
 from .process import Process
 
@@ -27,9 +30,12 @@ class Pool(AbstractContextManager["Pool"]):
         self._executor: _Processes | None = None
 
     def __exit__(self, *failure: object) -> None:
+        """In a thread, so that another interrupt cannot leave half of it."""
         if self._executor is not None:
-            self._executor.shutdown()
-        self._executor = None
+            ending = thread_for(self._executor.shutdown, "pool")
+            self._executor = None
+            ending.start()
+            ending.join()
 
     def hire(self) -> Executor:
         """All of them are ready when this returns. EngineError when one cannot start."""
@@ -49,11 +55,9 @@ class _Processes(Executor):
         self._lock, self._is_over, self._count = threading.Lock(), False, count
 
     def start(self) -> None:
-        """Side by side, since each takes a while."""
-        started = [self._another() for _ in range(self._count)]
-        for process in started:
-            process.demand_ready()
-            self._places.put(process)
+        """Side by side, since each takes a while; in threads, since an interrupt would leave one half started."""
+        for starting in [self._threads.submit(self._another) for _ in range(self._count)]:
+            self._places.put(starting.result())
 
     def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
         return self._threads.submit(self._ask, partial(work, *given, **named))
@@ -61,7 +65,7 @@ class _Processes(Executor):
     def _ask(self, call: Callable[[], Any]) -> Any:
         process = self._places.get()
         try:
-            process = process or self._replacement()
+            process = process or self._another()
             return process.ask(call)
         except WorkerDied:
             self._started -= {process}
@@ -70,16 +74,22 @@ class _Processes(Executor):
         finally:
             self._places.put(process)
 
-    def _replacement(self) -> Process:
-        process = self._another()
+    def _another(self) -> Process:
+        process = self._fresh()
         process.demand_ready()
         return process
 
-    def _another(self) -> Process:
+    def _fresh(self) -> Process:
         with self._lock:
             if self._is_over:
                 raise WorkerDied
-            process = Process()
+            try:
+                process = Process()
+            except OSError as error:
+                raise EngineError(
+                    f"Of the pool's {self._count} workers one cannot be started: {reason(error)}.",
+                    "Ask for fewer, as in pool:2.",
+                ) from error
             self._started.add(process)
         return process
 

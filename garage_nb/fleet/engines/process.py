@@ -31,6 +31,7 @@ class Process:
         try:
             self._pipe.recv()
         except (EOFError, OSError):
+            self.end()
             raise EngineError(
                 "A worker of the pool ended before it could work.",
                 'A script has to start its work under `if __name__ == "__main__":`; or take the engine `here`.',

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...core.sealed import canonical, digest
-from ...errors import EngineError, LedgerError, RecipeFileError
+from ...errors import EditError, EngineError, LedgerError, RecipeFileError
 from ...inject.edit import Edit
 from ...inject.kinds import edit_from
 from ...inject.recipe import Recipe
@@ -30,7 +30,10 @@ class Edited:
 
         EditError for an edit that holds a module of your own, LedgerError where nothing can be written.
         """
-        said = _said(recipe)
+        try:
+            said = _said(recipe)
+        except EditError as error:
+            raise EditError(error.what, "Workers are told edits in words: undo this one, and ask again.") from None
         if not any(edit.tensors() for edit in recipe):
             return cls(said)
         file = Path(folder).resolve() / f"edits-{digest(said.encode())[:16]}.json"

@@ -121,7 +121,8 @@ def fitted(record: Record, layers: Sequence[str], folder: Path, ridge: float = R
     if len(labels) < 2:
         raise InputError(f"A probe tells labels apart; these texts have {len(labels)}.", "Give texts of two or more.")
     maps = {place: _solved(record, place, labels, ridge) for place in layers}
-    data = save({f"{place} {name}": tensor for place, one in maps.items() for name, tensor in vars(one).items()})
+    held = {f"{place} {name}": tensor for place, one in maps.items() for name, tensor in vars(one).items()}
+    data = save({name: tensor.contiguous() for name, tensor in held.items()})
     file = folder.resolve() / f"probe-{digest(data)[:16]}.safetensors"
     try:
         put(file, data)

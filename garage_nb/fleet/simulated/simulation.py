@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ...core.sealed import digest
 from ...view.bars import Column, Table
 from ...view.frames import framed
 from ...view.shown import Shown
-from ..driving.driver import drive
+from ..driving.driver import Settled, drive
 from ..driving.ledger import Ledger
 from ..driving.task import Task
 from .cluster import Cluster, Simulated
+from .delayed import Span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +48,9 @@ class Prepared:
     data: bytes
     poisoned: bool = False
 
-    @property
+    @cached_property
     def key(self) -> str:
-        return digest(f"prepared {self.number}".encode())
+        return digest(f"prepared {self.number} {self.poisoned} ".encode() + self.data)
 
     @property
     def where(self) -> str:
@@ -93,20 +97,16 @@ class Simulation(Shown):
         return Table(list(SAID.values()), [Column("", values)], title=f"{self.workers:,} simulated workers")
 
 
-def simulation(cluster: Cluster, chunks: int, ledger: Ledger, data: bytes = b"", poisoned: int = 0) -> Simulation:
-    """So many chunks, each with `data` for its result, of which so many are poisoned, evenly spread. What the ledger
-    holds already is not run. Errors as of `drive`.
+def simulation(cluster: Cluster, chunks: int, data: bytes = b"", poisoned: int = 0, beside: str = "") -> Simulation:
+    """So many chunks, each with `data` for its result, of which so many are poisoned, evenly spread. The ledger is a
+    new one in the folder `beside`, and gone afterwards. Errors as of `drive`.
     """
     bad = {number * chunks // poisoned for number in range(poisoned)}
     tasks = [Prepared(number, data, number in bad) for number in range(chunks)]
-    came, aside = [0] * chunks, 0
-    with Simulated(cluster) as crew:
+    with TemporaryDirectory(dir=beside or None) as folder, Simulated(cluster) as crew:
         began, own = time.monotonic(), time.thread_time()
-        for settled in drive(tasks, crew, ledger):
-            aside += settled.data is None
-            came[settled.number] += settled.data == (None if settled.number in bad else tasks[settled.number].run())
+        came = Counter(map(_right(tasks), drive(tasks, crew, Ledger(folder))))
         driving, over = time.thread_time() - own, time.monotonic()
-    seconds = over - began
     late = sorted(one.start for one in crew.spans)[int(LATE * len(crew.spans))]
     busy = _busy(crew.spans, over)
     return Simulation(
@@ -114,16 +114,27 @@ def simulation(cluster: Cluster, chunks: int, ledger: Ledger, data: bytes = b"",
         chunks=chunks,
         runs=len(crew.spans),
         deaths=sum(one.died for one in crew.spans),
-        aside=aside,
-        lost=came.count(0),
-        twice=sum(one > 1 for one in came),
-        seconds=seconds,
+        aside=sum(came[number] for number in bad),
+        lost=sum(number not in came for number in range(chunks)),
+        twice=sum(came[number] > 1 for number in range(chunks)),
+        seconds=over - began,
         ideal=busy / cluster.workers,
-        utilisation=busy / cluster.workers / seconds,
+        utilisation=busy / cluster.workers / (over - began),
         steady=_busy(crew.spans, late) / cluster.workers / (late - began),
-        rate=chunks / seconds,
+        rate=chunks / (over - began),
         driving=driving / chunks,
     )
+
+
+def _right(tasks: Sequence[Prepared]) -> Callable[[Settled], int | None]:
+    """The number of what came out as it should: aside where it is poisoned, else what the task makes."""
+
+    def number(settled: Settled) -> int | None:
+        task = tasks[settled.number]
+        expected = None if task.poisoned else task.run()
+        return settled.number if settled.data == expected else None
+
+    return number
 
 
 def _busy(spans: Sequence[Span], until: float) -> float:

@@ -29,7 +29,7 @@ class LeftOut(Shown, tuple[SetAside, ...]):
             return Card("No text was set aside.")
         shown = self[:SHOWN]
         more = f", {len(self) - len(shown):,} more in .frame()" if len(self) > len(shown) else ""
-        columns = [Column("why", [one.why for one in shown]), Column("begins", [one.said for one in shown])]
+        columns = [Column("why", [one.why for one in shown])]
         return Table([one.where for one in shown], columns, title=f"{count(len(self), 'text')} set aside{more}")
 
     def __str__(self) -> str:

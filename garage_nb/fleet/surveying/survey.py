@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from ...core.tokenwise import EDGES
+from ...core.stats import TAU
+from ...core.tokenwise import EDGES, TOKENWISE
 from ...errors import InputError, UnknownPartError, nearest
 from ...plain import count
+from ...snapshot.measures import head, tokenwise
 from ...view.bars import Column, Table
 from ...view.figure import Plot
 from ...view.frames import framed
@@ -26,7 +28,7 @@ from ..readings.statistics import Statistics
 from .aside import LeftOut
 from .distribution import COLUMNS, Distribution
 from .headway import Headway
-from .told import told
+from .told import DEFINED, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +109,7 @@ class Survey(Drawn):
         parts = self.parts(chosen)
         found = [self.found[part, chosen] for part in parts]
         lows, highs = zip(*(one.spread for one in found), strict=True)
-        label = f"{chosen}, mean and {found[0].told}"
+        label = f"{self.defined(chosen)}, mean and {found[0].told}"
         drawn = intervals(parts, [one.mean for one in found], lows, highs, label=label, ax=ax)
         return Plot(drawn, f"{label}; {self.counted}", self.frame)
 
@@ -134,19 +136,31 @@ class Survey(Drawn):
 
     def _columns(self, measure: str, parts: Sequence[str]) -> Iterator[Column]:
         found = [self.found[part, measure] for part in parts]
-        yield Column(measure.replace("_", " "), [one.mean for one in found], bar=True)
+        yield Column(head(measure, self._tau), [one.mean for one in found], bar=True)
         if any(math.isfinite(end) for one in found for end in one.spread):
             yield Column("from", [one.spread[0] for one in found])
             yield Column("to", [one.spread[1] for one in found])
 
+    def defined(self, measure: str) -> str:
+        """What it is, with the threshold where there is one."""
+        return tokenwise(measure, self._tau) if measure in TOKENWISE else DEFINED.get(measure, measure)
+
+    @property
+    def read(self) -> str:
+        """What was counted, in words."""
+        return f"{count(self.texts, 'text')}, {count(self.tokens, 'token')} of {self.corpus}"
+
     @property
     def counted(self) -> str:
         """How much of the corpus this is of, in words."""
-        read = f"{count(self.texts, 'text')}, {count(self.tokens, 'token')} of {self.corpus}"
-        return read if self.whole else f"so far {self.headway}"
+        return self.read if self.whole else f"so far {self.headway}"
 
     def _made(self) -> str:
         return f"read on {self.engine}, digest {self.digest[:DIGITS]}"
+
+    @property
+    def _tau(self) -> float:
+        return next((one.tau for one in self.plan.readings if isinstance(one, Statistics)), TAU)
 
     def _count(self, name: str) -> int:
         return int(cast(Count, self.record[name]).counts) if name in self.record else 0

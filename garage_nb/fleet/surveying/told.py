@@ -17,6 +17,11 @@ from .distribution import Distribution, of_answers, of_losses, of_neurons, of_te
 Row = tuple[str, str, Distribution]  # part, measure, and how it is spread
 RATE, LOSS, CHANGE, RIGHT = "firing rate", "loss", "change of loss", "labels told"
 UNTOUCHED = "untouched"
+DEFINED = {
+    LOSS: "loss of the next token, nats",
+    CHANGE: "loss of a text when scaled − untouched, nats",
+    RIGHT: "share of labels told",
+}
 
 
 @singledispatch

@@ -65,8 +65,8 @@ class RunTask:
     def _demand_same(self, begun: Begun) -> None:
         if begun.digest != self.begun:
             raise EngineError(
-                f"A worker's models or items for {self.claim} are not those asked about.",
-                "Give all workers the same files.",
+                f"A worker's models, tokenizers or items for {self.claim} are not those asked about.",
+                "Give all workers the same files, or take `--on here`.",
             )
 
 

@@ -1,97 +1,121 @@
-// A survey: how far it is, what it says so far as bars along the parts, and the texts that were set aside.
+// A survey: what it says so far as bars along the parts, the texts that were set aside, and how far it is.
+
+const MANY = 20; // rows that are in sight at once
 
 const amount = value => Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 0.001) ? value.toPrecision(3) : value.toFixed(3);
 
-/** How much of the corpus is done; a line without an end where nobody knows how long it is. */
+/** How much of the corpus is done, while that is under way and where anybody knows how long it is. */
 function extent(model) {
   const node = make("div", "gnb-extent"), fill = make("span");
   node.setAttribute("role", "progressbar");
   node.setAttribute("aria-label", "Texts done");
-  node.setAttribute("aria-valuemin", 0);
-  node.setAttribute("aria-valuemax", 100);
   node.append(fill);
   const show = () => {
-    const share = model.get("_share"), known = share >= 0;
-    fill.style.width = known ? `${(100 * share).toFixed(1)}%` : "100%";
-    node.classList.toggle("gnb-endless", !known);
-    if (known) node.setAttribute("aria-valuenow", Math.round(100 * share));
-    else node.removeAttribute("aria-valuenow");
+    const share = model.get("_share");
+    node.hidden = share < 0 || share >= 1;
+    fill.style.width = `${(100 * share).toFixed(1)}%`;
+    node.setAttribute("aria-valuenow", Math.round(100 * share));
+    node.setAttribute("aria-valuetext", model.get("_progress"));
   };
-  model.on("change:_share", show);
+  for (const name of ["_share", "_progress"]) model.on(`change:${name}`, show);
   show();
   return node;
 }
 
-/** One bar a part, the output on top, of the statistic that is chosen. */
-function chart(model, chosen) {
+/** One bar a part, from zero to either side. */
+function row(part, value, low, span) {
+  const line = make("div", "gnb-share"), bar = make("span", "gnb-track"), fill = make("span", "gnb-fill");
+  fill.style.marginLeft = `${(100 * (Math.min(value, 0) - low)) / span}%`;
+  fill.style.width = `${(100 * Math.abs(value)) / span}%`;
+  bar.append(fill);
+  line.setAttribute("role", "listitem");
+  line.setAttribute("aria-label", `${part}: ${amount(value)}`);
+  line.title = `${part}: ${value}`;
+  line.append(shortening(part), make("span", "gnb-value", amount(value)), bar);
+  return line;
+}
+
+/** The parts, the output on top, with the means of one statistic. */
+function chart(model) {
   const list = make("div", "gnb-found");
   list.setAttribute("role", "list");
-  const show = () => {
-    const { statistics = [], parts = [], over = {} } = model.get("_shown");
-    const values = numbers(model.get("_values"), Float64Array);
-    const at = statistics.indexOf(chosen());
-    const row = parts.map((part, i) => ({ part, value: at < 0 ? NaN : values[at * parts.length + i] }))
-      .filter(one => Number.isFinite(one.value)).reverse();
-    const most = Math.max(...row.map(one => Math.abs(one.value)), 0);
-    list.setAttribute("aria-label", `${chosen()}, ${over[chosen()] ?? ""}`);
-    list.replaceChildren(...row.map(({ part, value }) => {
-      const line = make("div", "gnb-share"), bar = make("span", "gnb-track");
-      line.setAttribute("role", "listitem");
-      bar.append(make("span", "gnb-fill"));
-      bar.firstChild.style.width = most ? `${(100 * Math.abs(value)) / most || 0}%` : "0";
-      line.append(shortening(part), make("span", "gnb-value", amount(value)), bar);
-      line.title = `${part}: ${value}`;
-      return line;
-    }));
+  list.dataset.lmSuppressShortcuts = "true";
+  const show = name => {
+    const { statistics = [], parts = [], over = {} } = model.get("_shown"), values = numbers(model.get("_values"), Float64Array);
+    const at = statistics.indexOf(name) * parts.length;
+    const there = parts.map((part, i) => [part, values[at + i]]).filter(([, value]) => Number.isFinite(value)).reverse();
+    const low = Math.min(0, ...there.map(one => one[1])), high = Math.max(0, ...there.map(one => one[1]));
+    list.setAttribute("aria-label", `${name}: ${over[name] ?? ""}`);
+    if (there.length > MANY) list.tabIndex = 0; // it scrolls by keyboard
+    else list.removeAttribute("tabindex");
+    list.replaceChildren(...there.map(([part, value]) => row(part, value, low, high - low || 1)));
   };
   return { list, show };
 }
 
 /** What was not counted, and why. */
 function leftOut(model) {
-  const box = make("details", "gnb-aside"), head = control("summary", "", "Texts that were set aside"), list = make("ul", "gnb-words");
+  const box = make("details", "gnb-left-out"), head = control("summary", "", "Texts that were set aside"), list = make("ul", "gnb-words");
   head.tabIndex = 0;
   box.append(head, list);
   const show = () => {
-    const told = model.get("_aside"), count = model.get("_left_out");
+    const told = model.get("_aside"), count = model.get("_left_out"), more = count - told.length;
     box.hidden = !count;
-    head.textContent = `${count} ${count === 1 ? "text" : "texts"} set aside`;
+    head.textContent = `${count.toLocaleString("en")} ${count === 1 ? "text" : "texts"} set aside`;
     head.setAttribute("aria-label", head.textContent);
-    const more = count - told.length;
-    list.replaceChildren(...told.map(text => make("li", "", text)), ...(more > 0 ? [make("li", "", `and ${more} more, in .survey.aside`)] : []));
+    const rest = more > 0 ? [`and ${more.toLocaleString("en")} more, in .survey.aside`] : [];
+    list.replaceChildren(...[...told, ...rest].map(text => make("li", "", text)));
   };
   for (const name of ["_aside", "_left_out"]) model.on(`change:${name}`, show);
   show();
   return box;
 }
 
-function render({ model, el }) {
-  const { body, close, alive } = frame({ model, el }, "gnb-survey", `Survey of ${model.get("_corpus")}`);
-  const about = make("p", "gnb-about"), line = make("div", "gnb-line"), which = control("select", "gnb-choice", "Statistic");
-  which.tabIndex = 0;
+/** The frame's own line with the way back beside its Cancel. The focus goes from one to the other. */
+function course(model, root, alive) {
+  const line = root.querySelector(".gnb-engine"), cancel = line.querySelector("button");
   const onward = button("Go on", "Go on from what is in the ledger", () => alive() && model.send({ kind: "resume" }));
-  const empty = make("p", "gnb-empty", "Nothing has been counted yet.");
-  const said = make("p", "gnb-legend");
-  const { list, show } = chart(model, () => which.value);
-  line.append(labelled("Show", which), onward);
-  body.append(heading(model), about, extent(model), line, said, empty, list, leftOut(model));
+  onward.classList.add("gnb-onward");
+  line.append(onward);
+  const show = () => {
+    const had = line.contains(document.activeElement);
+    onward.hidden = !model.get("_left");
+    if (had) requestAnimationFrame(() => (onward.hidden ? cancel : onward).focus());
+  };
+  model.on("change:_left", show);
+  show();
+  return line;
+}
+
+/** The statistics there are, with the one that was chosen still chosen. */
+function offer(which, statistics) {
+  if ([...which.options].map(one => one.value).join() === statistics.join()) return;
+  const before = which.value;
+  which.replaceChildren(...statistics.map(name => Object.assign(make("option", "", name.replaceAll("_", " ")), { value: name })));
+  if (statistics.includes(before)) which.value = before;
+}
+
+function render({ model, el }) {
+  const { root, body, close, alive } = frame({ model, el }, "gnb-survey", `Survey of ${model.get("_corpus")}`);
+  const about = make("p", "gnb-words"), choose = make("div", "gnb-line"), which = control("select", "gnb-choice", "Statistic");
+  const empty = make("p", "gnb-empty"), said = make("span", "gnb-legend");
+  const { list, show } = chart(model);
+  which.tabIndex = 0;
+  choose.append(labelled("Show", which), said);
+  body.append(heading(model), about, choose, empty, list, leftOut(model), extent(model), course(model, root, alive));
 
   const draw = () => {
-    const { statistics = [], over = {} } = model.get("_shown"), before = which.value;
-    if ([...which.options].map(one => one.value).join() !== statistics.join()) {
-      which.replaceChildren(...statistics.map(name => Object.assign(make("option", "", name.replaceAll("_", " ")), { value: name })));
-      if (statistics.includes(before)) which.value = before;
-    }
-    const there = statistics.length > 0;
+    const { statistics = [], over = {} } = model.get("_shown"), there = statistics.length > 0;
+    offer(which, statistics);
     empty.hidden = there;
-    said.hidden = list.hidden = which.parentNode.hidden = !there;
+    choose.hidden = list.hidden = !there;
+    empty.textContent = model.get("_share") === 1 ? "Nothing of it could be counted." : "Numbers stand here as soon as there are some.";
     said.textContent = over[which.value] ?? "";
-    onward.hidden = !model.get("_left");
     about.textContent = model.get("_about");
-    show();
+    show(which.value);
   };
   which.addEventListener("change", draw);
-  for (const name of ["_shown", "_values", "_left", "_about"]) model.on(`change:${name}`, draw);
+  for (const name of ["_shown", "_values", "_about", "_share"]) model.on(`change:${name}`, draw);
   draw();
   return close;
 }

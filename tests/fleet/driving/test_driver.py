@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -14,9 +15,8 @@ import pytest
 
 from garage_nb.core.cancel import Cancel
 from garage_nb.errors import CancelledError, EngineError
-from garage_nb.fleet.driving.driver import drive
+from garage_nb.fleet.driving.driver import AHEAD, drive
 from garage_nb.fleet.driving.ledger import Ledger
-from garage_nb.fleet.driving.line import AHEAD
 from garage_nb.fleet.driving.pace import Progress
 from garage_nb.fleet.engines.given import Given
 from tests.fleet.driving.work import Sum, driven, kept, results, sums, times_run
@@ -155,6 +155,23 @@ def test_cancelled_it_keeps_what_is_done(tmp_path: Path, ran: str, on: str) -> N
         settled = driven(tasks, tmp_path / "ledger", engine)
 
     assert settled == results(tasks)
+
+
+@dataclass(frozen=True)
+class Endless(Sum):
+    def run(self) -> bytes:
+        return bytes(signal.pause() or 0)
+
+
+def test_cancelled_while_nothing_comes_back(tmp_path: Path) -> None:
+    cancel = Cancel()
+
+    with pytest.raises(CancelledError):
+        driven(
+            [Endless((number,)) for number in range(9)], tmp_path, "pool:1", cancel=cancel, tell=lambda _: cancel.ask()
+        )
+
+    assert kept(tmp_path) == set()
 
 
 def test_whoever_stops_listening_ends_it(tmp_path: Path) -> None:

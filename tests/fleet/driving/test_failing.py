@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -14,8 +15,9 @@ import pytest
 
 from garage_nb.errors import EngineError, LedgerError
 from garage_nb.fleet.driving.died import WorkerDied
-from garage_nb.fleet.driving.driver import Settled, drive
+from garage_nb.fleet.driving.driver import BUSY, Settled, drive
 from garage_nb.fleet.driving.ledger import Ledger
+from garage_nb.fleet.driving.pace import Progress
 from garage_nb.fleet.engines.here import Here
 from tests.fleet.driving.work import Sum, driven, kept, order, orders_left, results, sums, times_run
 from tests.registry.test_store_faults import no_file_longer_than
@@ -114,8 +116,34 @@ def test_a_whole_that_fails_though_its_pieces_pass_is_told(tmp_path: Path) -> No
 
 
 def test_what_nothing_survives_is_an_error_and_not_a_corpus_set_aside(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="Not one of the first 4 could be done: 0 to 0: ValueError: 0 is not"):
-        driven(sums(100, raises=frozenset(range(400))), tmp_path)
+    drawn: list[Sum] = []
+
+    def noted() -> Iterator[Sum]:
+        for task in sums(100, raises=frozenset(range(400))):
+            drawn.append(task)
+            yield task
+
+    with pytest.raises(EngineError, match=r"Nothing passes\. The first that was tried is 0 to 0: ValueError: 0 is not"):
+        driven(noted(), tmp_path)
+
+    assert len(drawn) == BUSY
+
+
+def test_a_bad_beginning_is_believed_once_something_passes(tmp_path: Path) -> None:
+    tasks = sums(6, raises=frozenset(range(4)))
+
+    with ThreadPoolExecutor(2) as threads:
+        settled = driven(tasks, tmp_path, threads)
+
+    assert [one.data is None for one in settled] == [True] + [False] * 5
+    assert list(aside(settled)) == ["0 to 0", "1 to 1", "2 to 2", "3 to 3"]
+
+
+def test_a_single_one_that_fails_is_set_aside(tmp_path: Path) -> None:
+    (settled,) = driven(sums(1, each=1, raises=frozenset({0})), tmp_path)
+
+    assert settled.data is None
+    assert aside([settled]) == {"0 to 0": "ValueError: 0 is not to be summed"}
 
 
 @dataclass(frozen=True)
@@ -131,12 +159,23 @@ def test_what_no_worker_can_do_is_told_at_once(tmp_path: Path) -> None:
 
 def test_an_executor_that_nobody_can_replace(tmp_path: Path) -> None:
     tasks = sums(6, kills=frozenset({22}))
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(EngineError, match="is broken") as caught:
+    with (
+        ProcessPoolExecutor(1, get_context("spawn")) as pool,
+        pytest.raises(EngineError, match="no more work") as caught,
+    ):
         driven(tasks, tmp_path, pool)
 
     assert str(caught.value).count("\n") == 1
     assert kept(tmp_path) >= {task.key for task in tasks[:3]}
     assert driven(tasks[:5], tmp_path) == results(tasks[:5])
+
+
+def test_an_executor_that_was_shut_down(tmp_path: Path) -> None:
+    threads = ThreadPoolExecutor(1)
+    threads.shutdown()
+
+    with pytest.raises(EngineError, match="The ThreadPoolExecutor takes no more work"):
+        driven(sums(3), tmp_path, threads)
 
 
 def test_results_that_were_damaged_are_made_again(tmp_path: Path) -> None:
@@ -148,8 +187,11 @@ def test_results_that_were_damaged_are_made_again(tmp_path: Path) -> None:
     for number in damaged:
         ledger.path(tasks[number].key).write_bytes(b"damaged")
 
-    assert driven(tasks, ledger.folder, "pool:2") == results(tasks)
+    told: list[Progress] = []
 
+    assert driven(tasks, ledger.folder, "pool:2", tell=told.append) == results(tasks)
+
+    assert told[-1].done == 20
     assert times_run(tasks) == [1 + (number in damaged) for number in range(20)]
 
 

@@ -60,7 +60,7 @@ def test_an_executor_is_given_once_and_never_ended() -> None:
     with ThreadPoolExecutor(1) as threads:
         with crew_of(threads) as crew:
             assert crew.hire() is threads
-            with pytest.raises(EngineError, match="The ThreadPoolExecutor is broken"):
+            with pytest.raises(EngineError, match="The ThreadPoolExecutor takes no more work"):
                 crew.hire()
 
         assert threads.submit(len, "abc").result() == 3

@@ -102,6 +102,21 @@ def test_nobody_is_hired_before_there_is_work() -> None:
         assert psutil.Process().children() == children
 
 
+def test_what_the_system_does_not_give_is_told() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+
+    with Pool(50) as crew:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 8, before[1]))
+        try:
+            with pytest.raises(EngineError, match="50 workers one cannot be started: Too many open files"):
+                crew.hire()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
 UNGUARDED = """
 from garage_nb.errors import EngineError
 from garage_nb.fleet.engines.pool import Pool

@@ -156,5 +156,5 @@ def test_a_worker_whose_files_are_others_is_told() -> None:
     """It has no ground at hand."""
     asked = RunTask(claim=DEBATE.key, effort=FEW, seed=3, ground=Few(DEBATE.key), begun="of other weights")
 
-    with pytest.raises(EngineError, match="models or items for debate-in-place are not those asked about"):
+    with pytest.raises(EngineError, match="models, tokenizers or items for debate-in-place are not those asked about"):
         asked.run()
