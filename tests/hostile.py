@@ -262,7 +262,7 @@ def _surveyed(garage: Garage, text: str, prompt: str) -> dict[str, Shown]:
 
 def _foretold(text: str) -> dict[str, Shown]:
     """Of a cluster that is not there: numbers, and where they come from."""
-    factors = {one.name: Factor(1.0, text, text) for one in fields(Estimate)}
+    factors = {one.name: Factor(1.0, "s", text) for one in fields(Estimate)}
     return {"simulated": Simulation(workers=1, **dict.fromkeys(SAID, 1)), "estimate": Estimate(**factors)}
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import InputError
@@ -23,7 +22,7 @@ from .cutting import ROWS, chunks_of
 from .engines.crew import Crew
 from .readings.plan import Plan
 from .readings.record import from_bytes, merged
-from .reference import at_hand, reference_for
+from .reference import Reference, at_hand
 from .worker import ChunkTask
 
 if TYPE_CHECKING:
@@ -76,12 +75,11 @@ def costs(lifted: Lifted, corpus: Corpus, plan: Plan, crew: Crew, *, rows: int =
     chunks = list(islice(chunks_of(texts, rows), CHUNKS))
     if len(chunks) < 2:
         raise InputError(f"{corpus.name} is one chunk, which tells nothing of the next.", f"Give over {rows} texts.")
-    with TemporaryDirectory() as folder:
-        reference = reference_for(lifted, folder)
-        tasks = [ChunkTask(reference, plan, chunk) for chunk in chunks]
-        with at_hand(reference, lifted):
-            tasks[0].run()  # which warms what the others find warm
-            read = [_timed(task.run) for task in tasks]
+    reference = Reference.of(lifted)
+    tasks = [ChunkTask(reference, plan, chunk) for chunk in chunks]
+    with at_hand(reference, lifted):
+        tasks[0].run()  # which warms what the others find warm
+        read = [_timed(task.run) for task in tasks]
     sizes = [sum(len(text.ids) for text in chunk.texts) for chunk in chunks]
     records = [data for data, _ in read]
     call, sent = _sent(crew)

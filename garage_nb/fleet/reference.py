@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +18,12 @@ from ..core.family import text_config
 from ..core.files import reason
 from ..core.fingerprint import AtRest
 from ..core.folders import put_folder
-from ..core.quiet import quiet_when_small
 from ..core.sealed import canonical, digest
 from ..core.stored import stored
 from ..errors import EngineError, GarageError, LedgerError
 from ..inject.edit import name_of
 from ..registry.lift import Lifted, lift
+from .written import write_model
 
 NAMELESS = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "name_or_path")
 
@@ -113,20 +112,16 @@ def _leads(reference: Reference) -> bool:
 
 
 def _saved(lifted: Lifted, saved: Reference) -> Reference:
-    """In its place only when it opens from there as it is here. The model's own config stays as it was."""
-    model, own = lifted.model, lifted.model.config
-    model.config = deepcopy(own)  # for transformers writes into it
+    """In its place only when it opens from there as it is here."""
     try:
-        with put_folder(Path(saved.place)) as beside, quiet_when_small(sum(one.nbytes for one in model.parameters())):
-            model.save_pretrained(beside)
+        with put_folder(Path(saved.place)) as beside:
+            write_model(lifted.model, beside)
             _checked(replace(saved, place=str(beside)))
     except EngineError:
         return replace(saved, place="")
     except (OSError, SafetensorError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise LedgerError(f"The model cannot be written: {why}: {saved.place}", "Name another folder.") from error
-    finally:
-        model.config = own
     return saved
 
 
@@ -172,7 +167,7 @@ def _set_kernels(model: Any, kernels: tuple[str, str]) -> None:
 
 def _config(model: Any) -> str:
     """With the buffers that are not stored: casting a live model casts them too, and loading it makes them anew."""
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     said = json.loads(config.to_json_string(use_diff=False)) if hasattr(config, "to_json_string") else None
     kept = {name for name, _ in stored(model)}
     made = {name: name_of(buffer) for name, buffer in model.named_buffers() if name not in kept}

@@ -136,7 +136,17 @@ def composer(garage: Garage) -> tuple[Any, dict[str, Any]]:
     return view, {"_sheet": state, "_proofs": [["✓", "claim " * 9, "found " * 20]] * 3, "_judged": table, "_told": NAME}
 
 
+def survey(garage: Garage) -> tuple[Any, dict[str, Any]]:
+    """A deep model, a corpus with a long name, and twenty texts set aside for long reasons."""
+    view, rows = garage.survey([PROMPT], on="here", live=True), 200
+    over = f"sparsity of a token, share of |x| ≤ 0.1 σ, mean over 123,456,789 tokens of {NAME}"
+    shown = {"statistics": ["sparsity"], "parts": [f"encoder_layer_norm_{i}_attention.neurons" for i in range(rows)]}
+    aside = [f"line {i}: {NAME * 2}" for i in range(20)]
+    state = {"_shown": {**shown, "over": {"sparsity": over}}, "_values": np.linspace(-1e9, 1e9, rows).tobytes()}
+    return view, {**state, "_share": 0.5, "_aside": aside, "_left_out": 12_345, "_about": NAME * 2, "_changes": 12}
+
+
 MADE = {
     "picker": picker, "bench": bench, "scope": scope, "attention": attention, "lens": lens, "debate": debate,
-    "composer": composer,
+    "composer": composer, "survey": survey,
 }  # fmt: skip

@@ -10,8 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, final
 
 from ...errors import EngineError
+from .waiting import comes
 
 ARRIVAL = 60.0  # seconds in which engines are there
+DEPARTURE = 10.0  # seconds in which the controller hears that they are gone
 
 # They find what is found here, and take one thread each: torch reads how many when it is loaded, which is later.
 _SETTLE_IN = "import os, sys; sys.path[:] = {path!r}; os.environ['OMP_NUM_THREADS'] = '1'"
@@ -37,12 +39,18 @@ class LocalEngines(AbstractContextManager["LocalEngines"]):
             self._cluster.start_controller_sync()
             self.client = self._cluster.connect_client_sync()
             stack.callback(self.client.close)
+            stack.callback(self._dismiss)
             self.complete()
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
+
+    def _dismiss(self) -> None:
+        """Before the controller goes: each has a watcher, which stays for ever when it finds nobody to tell of the end."""
+        self._cluster.stop_engines_sync()
+        comes(lambda: not self.client.ids, DEPARTURE)
 
     def complete(self) -> None:
         """Engines for those that are missing. EngineError where they do not come."""

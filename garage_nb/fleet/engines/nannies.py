@@ -39,7 +39,8 @@ def complete(client: Any) -> None:
 
 
 def _knows(nanny: Any) -> bool:
-    return nanny.process is not None and nanny.process.status.name == "running"
+    process = nanny.process
+    return process is not None and process.status.name == "running"
 
 
 def _stays(nanny: Any) -> bool:

@@ -46,4 +46,4 @@ def bounds() -> Float[np.ndarray, " bounds"]:
 def _bins(values: Float[np.ndarray, " values"]) -> Int[np.ndarray, " values"]:
     steps = (np.abs(values).view(np.int64) >> _SHIFT) - (_BIAS + _LOWEST) * _PER_OCTAVE
     sizes = np.clip(steps + 1, 0, _LAST)
-    return np.where(values < 0, _LAST - sizes, _LAST + sizes)
+    return np.asarray(np.where(values < 0, _LAST - sizes, _LAST + sizes))

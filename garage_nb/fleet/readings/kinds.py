@@ -29,7 +29,7 @@ class Count:
         return cls(torch.as_tensor(counts).cpu().numpy().astype(np.int64))
 
     def merged(self, other: Count) -> Count:
-        return Count(self.counts + other.counts)
+        return Count(np.asarray(self.counts + other.counts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +62,14 @@ class Tally:
         n = self.n + other.n
         share = other.n / np.maximum(n, 1)
         apart = other.mean - self.mean
-        return Tally(
+        found = (
             n,
             self.mean + apart * share,
             self.squares + other.squares + np.square(apart) * self.n * share,
             np.minimum(self.low, other.low),
             np.maximum(self.high, other.high),
         )
+        return Tally(*map(np.asarray, found))
 
     @cached_property
     def std(self) -> Numbers:

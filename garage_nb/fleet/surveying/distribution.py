@@ -42,10 +42,11 @@ class Distribution:
 
     @property
     def told(self) -> str:
-        """What `spread` is, in words."""
+        """What `mean` and `spread` are, in words."""
+        mean = f"mean over {self.over}"
         if not math.isnan(self.p5):
-            return f"where 5 % and 95 % of {self.over} lie"
-        return f"no spread over {self.over}" if math.isnan(self.low) else f"its 95 % interval over {self.over}"
+            return f"{mean}, and where 5 % and 95 % of them lie"
+        return mean if math.isnan(self.low) else f"{mean} with its 95 % interval"
 
 
 COLUMNS = tuple(item.name for item in fields(Distribution))

@@ -109,7 +109,7 @@ class Survey(Drawn):
         parts = self.parts(chosen)
         found = [self.found[part, chosen] for part in parts]
         lows, highs = zip(*(one.spread for one in found), strict=True)
-        label = f"{self.defined(chosen)}, mean and {found[0].told}"
+        label = f"{self.defined(chosen)}, {found[0].told}"
         drawn = intervals(parts, [one.mean for one in found], lows, highs, label=label, ax=ax)
         return Plot(drawn, f"{label}; {self.counted}", self.frame)
 
@@ -132,7 +132,7 @@ class Survey(Drawn):
         columns = [column for measure in measures for column in self._columns(measure, parts)]
         first = self.found[every[0], measures[0]]
         more = [f"{len(every) - len(parts):,} more in .frame()"] if len(every) > len(parts) else []
-        return Table(parts, columns, caption=" · ".join([f"mean and {first.told}", *more]))
+        return Table(parts, columns, caption=" · ".join([first.told, *more]))
 
     def _columns(self, measure: str, parts: Sequence[str]) -> Iterator[Column]:
         found = [self.found[part, measure] for part in parts]

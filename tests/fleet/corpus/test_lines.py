@@ -15,8 +15,8 @@ from garage_nb.fleet.corpus.text import SetAside
 
 BROKEN = {
     b"": "it is empty",
-    b"nope": "it is no JSON: Expecting value at column 1",
-    b'{"text": "cut of': "it is no JSON: Unterminated string starting at at column 10",
+    b"nope": "it is no JSON from column 1 on: Expecting value",
+    b'{"text": "cut of': "it is no JSON from column 10 on: Unterminated string starting",
     b'["a"]': "it is no JSON object",
     b"null": "it is no JSON object",
     b'{"title": "x"}': "it has no 'text'",
