@@ -58,7 +58,7 @@ def read_line(words: Sequence[str]) -> Line:
         raise InputError(f"{entry.name} needs a model.", f"Write: garage {entry.name} showroom …")
     call = read(Garage, [left[0], *left[2:]], model="MODEL")
     if call.arguments.get("live"):
-        raise InputError("--live is for a notebook, and a command has none.", f"Leave it out, or: %garage {entry.name} …")
+        raise InputError("--live is for a notebook, and a command has none.", f"Use %garage {entry.name} there.")
     return Line(read(Garage, ["load", left[1], *loading]), edits, call, form)
 
 

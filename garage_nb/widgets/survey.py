@@ -65,7 +65,7 @@ class SurveyView(Live):
         if self._running:
             return
         if not self._left:
-            raise InputError("There is nothing to go on with.", "It has read the whole corpus, or cannot read it again.")
+            raise InputError("There is nothing to go on with.", "The corpus has been read, or can be read only once.")
         self._start(READY if self.survey is None else f"Going on after {_done(self.survey)}.")
 
     @command

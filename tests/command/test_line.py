@@ -88,7 +88,7 @@ REFUSED = {
     "an edit without a model": (["models", "--edit", "scale layer_0 1"], "models takes neither --edit"),
     "an option without its value": (["parts", "showroom", "--format"], "--format needs a value"),
     "a format there is not": (["parts", "showroom", "--format", "jsno"], "no format.*\nNearest: json"),
-    "a live panel": (["survey", "showroom", "texts.txt", "--live"], "for a notebook.*\n.*%garage survey"),
+    "a live panel": (["survey", "showroom", "texts.txt", "--live"], "for a notebook.*\n.*%garage survey there"),
     "two formats": (["parts", "showroom", "--format", "json", "--format", "csv"], "no format"),
 }
 

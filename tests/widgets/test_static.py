@@ -15,7 +15,7 @@ from garage_nb.widgets.named import NAMED
 from garage_nb.widgets.panel import Panel
 
 FILES = sorted(path.name for path in STATIC.iterdir())
-PANELS = {name: made for name, made in NAMED.items() if issubclass(made, Panel)} | {"survey": SurveyView}
+PANELS = {name: made for name, made in {**NAMED, "survey": SurveyView}.items() if issubclass(made, Panel)}
 FRAME, READING = ("panel.js", "panel.css"), ("tokens.js", "tokens.css")
 SVG = "http://www.w3.org/2000/svg"  # a name that nothing is fetched by
 MARKUP = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write")

@@ -43,7 +43,9 @@ def _object(where: str, line: object) -> Raw:
     try:
         found = json.loads(said)
     except json.JSONDecodeError as error:
-        return SetAside(where, f"it is no JSON from column {error.colno} on: {error.msg.removesuffix(' at')}", beginning(said))
+        return SetAside(
+            where, f"it is no JSON from column {error.colno} on: {error.msg.removesuffix(' at')}", beginning(said)
+        )
     except (ValueError, RecursionError):
         return SetAside(where, "it is JSON that cannot be read", beginning(said))
     return (where, found) if isinstance(found, dict) else SetAside(where, "it is no JSON object", beginning(said))

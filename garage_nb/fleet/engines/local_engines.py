@@ -48,7 +48,7 @@ class LocalEngines(AbstractContextManager["LocalEngines"]):
         self._stack.close()
 
     def _dismiss(self) -> None:
-        """Before the controller goes: each has a watcher, which stays for ever when it finds nobody to tell of the end."""
+        """While the controller is there to be told: an engine's watcher that cannot tell of its end stays for ever."""
         self._cluster.stop_engines_sync()
         comes(lambda: not self.client.ids, DEPARTURE)
 

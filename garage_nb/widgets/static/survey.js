@@ -2,7 +2,11 @@
 
 const MANY = 20; // rows that are in sight at once
 
-const amount = value => Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 0.001) ? value.toPrecision(3) : value.toFixed(3);
+/** A number of any size in at most eight signs. */
+function amount(value) {
+  const size = Math.abs(value);
+  return size >= 1e6 || (size > 0 && size < 0.001) ? value.toExponential(2) : value.toFixed(size >= 1000 ? 0 : 3);
+}
 
 /** How much of the corpus is done, while that is under way and where anybody knows how long it is. */
 function extent(model) {
@@ -71,7 +75,7 @@ function leftOut(model) {
   return box;
 }
 
-/** The frame's own line with the way back beside its Cancel. The focus goes from one to the other. */
+/** The frame's own line with the way on beside its Cancel, where there is either. The focus goes from one to the other. */
 function course(model, root, alive) {
   const line = root.querySelector(".gnb-engine"), cancel = line.querySelector("button");
   const onward = button("Go on", "Go on from what is in the ledger", () => alive() && model.send({ kind: "resume" }));
@@ -80,9 +84,10 @@ function course(model, root, alive) {
   const show = () => {
     const had = line.contains(document.activeElement);
     onward.hidden = !model.get("_left");
+    line.hidden = onward.hidden && !model.get("_running") && !model.get("_progress");
     if (had) requestAnimationFrame(() => (onward.hidden ? cancel : onward).focus());
   };
-  model.on("change:_left", show);
+  for (const name of ["_left", "_running", "_progress"]) model.on(`change:${name}`, show);
   show();
   return line;
 }

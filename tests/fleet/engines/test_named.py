@@ -56,14 +56,14 @@ def test_what_is_no_engine_is_refused(on: object) -> None:
         crew_of(on)
 
 
-def test_an_executor_is_given_once_and_never_ended() -> None:
+def test_an_executor_that_is_given_is_never_ended() -> None:
     with ThreadPoolExecutor(1) as threads:
         with crew_of(threads) as crew:
-            assert crew.hire() is threads
-            with pytest.raises(EngineError, match="The ThreadPoolExecutor takes no more work"):
-                crew.hire()
+            assert crew.hire() is crew.hire() is threads
 
         assert threads.submit(len, "abc").result() == 3
+    with pytest.raises(EngineError, match="The ThreadPoolExecutor takes no more work"):
+        crew.hire()
 
 
 def test_work_here_is_done_when_it_is_handed_in() -> None:
