@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CHUNKS, SENT, TIMES = 8, 1 << 24, 5  # chunks that are read, bytes that are sent, and how often
 SAID = {
-    "token": ("µs", 1e6, "a token, in one process"),
-    "merge": ("µs", 1e6, "to unpack the sums of a chunk and add them"),
+    "token": ("ms", 1e3, "a token, in one process"),
+    "merge": ("ms", 1e3, "to unpack the sums of a chunk and add them"),
     "byte": ("ns", 1e9, "a byte from a worker, in one piece of 16 MiB"),
     "call": ("ms", 1e3, "to ask a worker for nothing"),
 }

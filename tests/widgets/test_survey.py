@@ -119,7 +119,7 @@ def test_stopped_it_frees_the_model_and_goes_on_from_the_ledger_without_a_step_b
     garage: Garage, tmp_path: Path
 ) -> None:
     plain = garage.survey(TEXTS, on="here", batch=8).digest
-    held = Held(garage.model, 3)
+    held = Held(garage.model, 6)
     hooks, view = hooks_on(garage.model), view_of(garage, ledger=str(tmp_path))
     assert held.reached.wait(60)
 
@@ -153,7 +153,7 @@ def test_a_stream_is_told_while_it_runs_the_model_is_free_and_it_cannot_be_gone_
 
     view = view_of(garage, stream(), batch=64)
     view.observe(lambda _: told.set(), "_values")
-    assert told.wait(60) or view._values
+    assert view._values or told.wait(60)
 
     assert view.survey is not None
     assert (view._running, view._share, view.survey.whole) == (True, -1.0, False)
@@ -211,8 +211,14 @@ def test_what_breaks_the_engine_is_said_and_keeps_no_model() -> None:
 
 
 def test_a_garage_that_nobody_keeps_lives_until_it_is_done() -> None:
-    view = view_of(Garage(tiny("gpt2")))
+    garage = Garage(tiny("gpt2"))
+    held = Held(garage.model, 2)
+    view = view_of(garage)
+    assert held.reached.wait(60)
+
+    del garage
     gc.collect()
+    held.let_go.set()
 
     assert whole(view).texts == len(TEXTS)
 

@@ -93,7 +93,7 @@ class Simulation(Shown):
         return framed("workers", [workers], list(found), [tuple(found.values())])
 
     def picture(self) -> Table:
-        values = [getattr(self, name) for name in SAID]
+        values = [round(self.rate) if name == "rate" else getattr(self, name) for name in SAID]
         return Table(list(SAID.values()), [Column("", values)], title=f"{self.workers:,} simulated workers")
 
 

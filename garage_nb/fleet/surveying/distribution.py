@@ -48,6 +48,13 @@ class Distribution:
             return f"{mean}, and where 5 % and 95 % of them lie"
         return mean if math.isnan(self.low) else f"{mean} with its 95 % interval"
 
+    @property
+    def drawn(self) -> str:
+        """The same beside an axis."""
+        if not math.isnan(self.p5):
+            return f"mean, 5 % to 95 % of {self.over}"
+        return "mean" if math.isnan(self.low) else "mean, 95 % interval"
+
 
 COLUMNS = tuple(item.name for item in fields(Distribution))
 

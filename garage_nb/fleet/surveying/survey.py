@@ -16,6 +16,7 @@ from ...errors import InputError, UnknownPartError, nearest
 from ...plain import count
 from ...snapshot.measures import head, tokenwise
 from ...view.bars import Column, Table
+from ...view.cards import Card
 from ...view.figure import Plot
 from ...view.frames import framed
 from ...view.shown import Drawn, Picture
@@ -109,14 +110,14 @@ class Survey(Drawn):
         parts = self.parts(chosen)
         found = [self.found[part, chosen] for part in parts]
         lows, highs = zip(*(one.spread for one in found), strict=True)
-        label = f"{self.defined(chosen)}, {found[0].told}"
+        label = f"{self.defined(chosen)}, {found[0].drawn}"
         drawn = intervals(parts, [one.mean for one in found], lows, highs, label=label, ax=ax)
         return Plot(drawn, f"{label}; {self.counted}", self.frame)
 
     def picture(self) -> Picture:
         tables = [self._table(group) for group in self._groups()]
         about = " · ".join([self.counted, str(self.aside), self._made()])
-        return Stacked([Table([], [], title=self.model_id, caption=about), *tables])
+        return Stacked([Card(self.model_id, note=about), *tables])
 
     def _groups(self) -> list[list[str]]:
         """Measures that were read at the same parts, and are spread over the same, stand in one table."""
@@ -156,7 +157,7 @@ class Survey(Drawn):
         return self.read if self.whole else f"so far {self.headway}"
 
     def _made(self) -> str:
-        return f"read on {self.engine}, digest {self.digest[:DIGITS]}"
+        return f"engine {self.engine}, digest {self.digest[:DIGITS]}"
 
     @property
     def _tau(self) -> float:
