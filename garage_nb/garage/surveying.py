@@ -92,9 +92,9 @@ def _last(answers: Iterator[Survey], doing: str, total: int | None) -> Survey:
             for found in answers:
                 bar.update(found.headway.texts - bar.n)
     except KeyboardInterrupt:
-        done = "it began" if found is None else f"{found.headway}"
+        done = "before the first text was counted" if found is None else f"after {count(found.headway.texts, 'text')}"
         raise CancelledError(
-            f"The survey was interrupted after {done}.",
+            f"The survey was interrupted {done}.",
             "What was read is kept: the same line goes on from there.",
         ) from None
     assert found is not None

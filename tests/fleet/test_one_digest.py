@@ -59,9 +59,14 @@ def asked(
     return found
 
 
-def kill(pids: dict[Any, int]) -> None:
-    """One that works there now."""
-    os.kill(next(iter(pids.values())), signal.SIGKILL)
+def kill(client: Any) -> int:
+    """One that works there now; those that are being replaced do not answer."""
+    pids: dict[str, int] = {}
+    while not pids:
+        pids = client.run(os.getpid, on_error="ignore")
+    pid = next(iter(pids.values()))
+    os.kill(pid, signal.SIGKILL)
+    return pid
 
 
 def test_in_one_process_in_a_pool_and_on_dask_with_a_worker_killed(garage: Garage, tmp_path: Path) -> None:
@@ -69,9 +74,7 @@ def test_in_one_process_in_a_pool_and_on_dask_with_a_worker_killed(garage: Garag
 
     here, pool = (asked(garage, crew_of(on), tmp_path / name, 30) for on, name in (("here", "a"), ("pool:2", "b")))
     with crew_of("dask") as crew, Client(crew.address) as client:  # type: ignore[attr-defined]
-        dask = asked(
-            garage, crew_of(client), tmp_path / "c", 30, lambda chunk: chunk == 1 and kill(client.run(os.getpid))
-        )
+        dask = asked(garage, crew_of(client), tmp_path / "c", 30, lambda chunk: chunk == 1 and kill(client))
 
     assert here.digest == pool.digest == dask.digest
 
@@ -87,10 +90,8 @@ def test_over_every_engine_and_every_fault(garage: Garage, tmp_path: Path) -> No
     killed: list[int] = []
 
     def after(chunk: int) -> None:
-        if chunk % 4 == 1 and len(killed) < 8:
-            pids = client.run(os.getpid)
-            kill(pids)
-            killed.append(next(iter(pids.values())))
+        if chunk % 3 == 1 and len(killed) < 8:
+            killed.append(kill(client))
 
     with crew_of("dask") as crew, Client(crew.address) as client:  # type: ignore[attr-defined]
         digests["dask"] = asked(garage, crew_of(client), tmp_path / "dask", 200).digest

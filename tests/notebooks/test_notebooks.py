@@ -199,3 +199,23 @@ def _said(name: str) -> dict[str, str]:
     """What the last line of each cell gave."""
     cells: Any = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4).cells
     return {cell.source.splitlines()[-1]: _text(cell.outputs[-1]) for cell in cells if cell.get("outputs")}
+
+
+def test_a_corpus_has_one_digest_and_a_thousand_workers_lose_nothing() -> None:
+    said = _said("10_survey")
+    found = {line.rsplit("  ", 1)[0].strip(): line.split()[-1] for line in said["busy"].splitlines() if "  " in line}
+    factors = _rows_of(said["estimate"])
+
+    assert said["spread.digest == here.digest"] == said["survived.digest == here.digest"] == "True"
+    assert re.fullmatch(r"\(\d+, True\)", said["len(kept), again.digest == here.digest"])
+    assert re.search(r"line 11 +it is no JSON .*\nline 21 +it is empty", said["here.aside"])
+    assert (found["lost"], found["counted twice"], found["set aside"]) == ("0", "0", "3")
+    assert factors["hours"] == pytest.approx((factors["loading"] + factors["computing"]) / 3600, rel=0.02)
+    assert factors["computing"] > 100 * factors["settling"]
+    assert "bit for bit" in said["%garage verify"]
+
+
+def _rows_of(table: str) -> dict[str, float]:
+    """The first number of each row, by the row's first word."""
+    found = (re.match(r"(\w+) +([\d.,e+-]+)(?: |$)", line) for line in table.splitlines())
+    return {row[1]: float(row[2].replace(",", "")) for row in found if row}

@@ -43,6 +43,11 @@ class Edited:
             raise LedgerError(error.what, error.hint) from None
 
     @property
+    def number(self) -> int:
+        """How many edits there are."""
+        return len(json.loads(self.edits))
+
+    @property
     def recipe(self) -> Recipe:
         """EngineError where the file is missing, damaged or of other edits."""
         return _recipe(self.edits, self.file)

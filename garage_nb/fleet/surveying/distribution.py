@@ -41,11 +41,16 @@ class Distribution:
         return (self.low, self.high) if math.isnan(self.p5) else (self.p5, self.p95)
 
     @property
+    def ends(self) -> tuple[str, str]:
+        """What the two of `spread` are called at the head of a column."""
+        return ("from", "to") if math.isnan(self.p5) else ("5 %", "95 %")
+
+    @property
     def told(self) -> str:
         """What `mean` and `spread` are, in words."""
         mean = f"mean over {self.over}"
         if not math.isnan(self.p5):
-            return f"{mean}, and where 5 % and 95 % of them lie"
+            return f"{mean}, and what 5 % and 95 % of them stay below"
         return mean if math.isnan(self.low) else f"{mean} with its 95 % interval"
 
     @property

@@ -29,7 +29,7 @@ from ..readings.statistics import Statistics
 from .aside import LeftOut
 from .distribution import COLUMNS, Distribution
 from .headway import Headway
-from .told import DEFINED, told
+from .told import DEFINED, not_finite, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ class Survey(Drawn):
 
     def picture(self) -> Picture:
         tables = [self._table(group) for group in self._groups()]
-        about = " · ".join([self.counted, str(self.aside), self._made()])
+        about = " · ".join([self.counted, str(self.aside), *self._notes(), self._made()])
         return Stacked([Card(self.model_id, note=about), *tables])
 
     def _groups(self) -> list[list[str]]:
@@ -139,8 +139,8 @@ class Survey(Drawn):
         found = [self.found[part, measure] for part in parts]
         yield Column(head(measure, self._tau), [one.mean for one in found], bar=True)
         if any(math.isfinite(end) for one in found for end in one.spread):
-            yield Column("from", [one.spread[0] for one in found])
-            yield Column("to", [one.spread[1] for one in found])
+            for number, name in enumerate(found[0].ends):
+                yield Column(name, [one.spread[number] for one in found])
 
     def defined(self, measure: str) -> str:
         """What it is, with the threshold where there is one."""
@@ -155,6 +155,13 @@ class Survey(Drawn):
     def counted(self) -> str:
         """How much of the corpus this is of, in words."""
         return self.read if self.whole else f"so far {self.headway}"
+
+    def _notes(self) -> Iterator[str]:
+        """What else the numbers depend on."""
+        if edits := self.plan.edited.number:
+            yield f"{count(edits, 'edit')} in force"
+        if bad := not_finite(self.record):
+            yield f"NaN or infinite, and left out: {'; '.join(f'{count(n, 'token')} at {part}' for part, n in bad)}"
 
     def _made(self) -> str:
         return f"engine {self.engine}, digest {self.digest[:DIGITS]}"

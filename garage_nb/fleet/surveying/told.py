@@ -16,10 +16,10 @@ from .distribution import Distribution, of_answers, of_losses, of_neurons, of_te
 
 Row = tuple[str, str, Distribution]  # part, measure, and how it is spread
 RATE, LOSS, CHANGE, RIGHT = "firing rate", "loss", "change of loss", "labels told"
-UNTOUCHED = "untouched"
+AS_IT_IS = "as it is"
 DEFINED = {
     LOSS: "loss of the next token, nats",
-    CHANGE: "loss of a text when scaled − untouched, nats",
+    CHANGE: "change of a text's loss by scaling, nats",
     RIGHT: "share of labels told",
 }
 
@@ -50,7 +50,7 @@ def _(reading: Firing, record: Record) -> Iterator[Row]:
 @told.register
 def _(reading: Losses, record: Record) -> Iterator[Row]:
     if "loss" in record:
-        yield UNTOUCHED, LOSS, of_losses(_held(record, "loss"))
+        yield AS_IT_IS, LOSS, of_losses(_held(record, "loss"))
         for name in reading.variants:
             yield name, LOSS, of_losses(_held(record, f"loss {name}"))
         for name in reading.variants:
@@ -68,6 +68,14 @@ def _(reading: Tried, record: Record) -> Iterator[Row]:
     for place in reading.layers:
         if f"{place} named" in record:
             yield place, RIGHT, of_answers(_held(record, f"{place} named"))
+
+
+def not_finite(record: Record) -> Iterator[tuple[str, int]]:
+    """Parts, or the loss, and at how many tokens they were NaN or infinite; those are in no distribution."""
+    for name, kind in record.items():
+        part = LOSS if name == "not finite" else name.removesuffix(" non-finite")
+        if part != name and kind.counts:
+            yield part, int(kind.counts)
 
 
 def _held(record: Record, name: str) -> Any:
