@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from .errors import GarageError, InputError
+from .errors import CancelledError, GarageError, InputError
 from .verbs import HELP
 
 
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a bar is no reason to fail on a terminal without Unicode
     try:
         return _answered(words)
+    except CancelledError as error:
+        return _refused(error, 130)
     except GarageError as error:
         return _refused(error, 1)
     except KeyboardInterrupt:

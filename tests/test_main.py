@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from garage_nb.__main__ import main
 from garage_nb.command.manual import manual
@@ -122,6 +126,25 @@ def test_an_interrupt_ends_with_130() -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120)
 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_a_survey_that_is_interrupted_ends_with_130_too_and_says_what_was_done(
+    capsys: Captured, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text(f"{FRANCE} Paris .\n" * 3, encoding="utf-8")
+
+    def interrupt(module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, torch.nn.Embedding) and len(given[0]) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    handle = register_module_forward_pre_hook(interrupt)
+    try:
+        assert main(["survey", "showroom", str(corpus), "--on", "here"]) == 130
+    finally:
+        handle.remove()
+
+    assert "The survey was interrupted after 0 texts" in capsys.readouterr().err
 
 
 def test_json_goes_on_to_another_program(capsys: Captured) -> None:

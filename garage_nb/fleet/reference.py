@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +24,8 @@ from ..core.stored import stored
 from ..errors import EngineError, GarageError, LedgerError
 from ..inject.edit import name_of
 from ..registry.lift import Lifted, lift
+from .engines.crew import Crew
+from .engines.here import Here
 from .written import write_model
 
 NAMELESS = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "name_or_path")
@@ -46,11 +49,14 @@ class Reference:
 
     @classmethod
     def of(cls, lifted: Lifted, place: str = "") -> Reference:
-        """Of the model as it is now: one pass over its weights."""
+        """Of the model as it is now: one pass over its weights. EngineError for weights that are nowhere to be read."""
+        at_rest = AtRest.of(lifted.model)
+        if any(bits[-1] is None for bits in at_rest.state.values()):
+            raise EngineError("Some weights are out of reach, where they cannot be told from others.", "Load it whole.")
         return cls(
             place=place,
             revision=lifted.info["revision"],
-            weights=AtRest.of(lifted.model).digest,
+            weights=at_rest.digest,
             config=_config(lifted.model),
             kernels=_kernels(lifted.model),
             dtype=lifted.info["dtype"],
@@ -67,24 +73,34 @@ def opened(reference: Reference) -> Lifted:
 
     EngineError where it cannot be loaded, or is not the one that was named.
     """
-    return _AT_HAND.get(reference) or _loaded(reference)
+    live = (lifted for known, lifted in reversed(_AT_HAND.copy()) if known == reference)
+    return next(live, None) or _loaded(reference)
 
 
 @contextmanager
 def at_hand(reference: Reference, lifted: Lifted) -> Iterator[None]:
-    """While this stands, tasks that run in this process work on the live model."""
-    before = _AT_HAND.get(reference, lifted)
-    _AT_HAND[reference] = lifted
+    """While this stands, tasks that run in this process work on the live model; several may stand, and end in any
+    order.
+    """
+    entry = (reference, lifted)
+    _AT_HAND.append(entry)
     try:
         yield
     finally:
-        if before is lifted:
-            _AT_HAND.pop(reference, None)
-        else:
-            _AT_HAND[reference] = before
+        _AT_HAND.remove(entry)
 
 
-_AT_HAND: dict[Reference, Lifted] = {}
+_AT_HAND: list[tuple[Reference, Lifted]] = []
+if hasattr(os, "register_at_fork"):  # torch's threads stay behind, and a live model would wait for them for ever
+    os.register_at_fork(after_in_child=_AT_HAND.clear)
+
+
+def reference_on(crew: Crew, lifted: Lifted, folder: str | Path) -> Reference:
+    """For the workers of that crew. Where this process is the one who works, nothing is opened again nor written.
+
+    Errors as of `reference_for`.
+    """
+    return Reference.of(lifted) if isinstance(crew, Here) else reference_for(lifted, folder)
 
 
 def reference_for(lifted: Lifted, folder: str | Path) -> Reference:
@@ -96,7 +112,9 @@ def reference_for(lifted: Lifted, folder: str | Path) -> Reference:
     """
     model = lifted.model
     if any(weight.is_meta for weight in model.parameters()):
-        raise EngineError("Some weights are kept elsewhere, where they cannot be told from others.", "Load it whole.")
+        raise EngineError(
+            "Some weights are kept elsewhere, and workers open a model whole.", "Ask in this process: --on here."
+        )
     named = Reference.of(lifted, lifted.info.get("loaded_from", ""))
     saved = replace(named, place=str(Path(folder).resolve() / f"model-{named.weights[:16]}"), revision=None)
     if guests(model) or not hasattr(model, "save_pretrained"):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from ..errors import InputError
 from ..fleet.devices.launch import launched
-from ..verbs import asks_help, find, verb, verbs_of
+from ..verbs import asks_help, find, read, verb, verbs_of
 from ..view.saved import SavedResult
 from ..words import words
 from .session import Session
@@ -38,4 +38,5 @@ class Launching(Session):
             raise InputError("There is nothing to run.", "Write: launch \"capture 'The capital of France is'\"")
         asked = find(verbs_of(type(self)), str(spelt[0])).name
         if asked not in TOGETHER:
-            raise InputError(f"{asked} is not run by several processes.", f"They run: {', '.join(TOGETHER)}.")
+            raise InputError(f"launch does not run {asked}.", f"It runs: {', '.join(TOGETHER)}.")
+        read(type(self), spelt)

@@ -15,6 +15,7 @@ from ..fleet.engines.named import crew_of
 from ..fleet.surveying.question import Question
 from ..fleet.surveying.survey import Survey
 from ..fleet.surveying.surveys import surveys
+from ..plain import count
 from ..registry.lift import Lifted
 from ..verbs import verb
 from .keeping import Keeping
@@ -92,10 +93,10 @@ def _last(answers: Iterator[Survey], doing: str, total: int | None) -> Survey:
             for found in answers:
                 bar.update(found.headway.texts - bar.n)
     except KeyboardInterrupt:
-        done = "before the first text was counted" if found is None else f"after {count(found.headway.texts, 'text')}"
+        done = 0 if found is None else found.headway.texts
         raise CancelledError(
-            f"The survey was interrupted {done}.",
-            "What was read is kept: the same line goes on from there.",
+            f"The survey was interrupted after {count(done, 'text')} had been added up.",
+            "What was read is kept: the same line goes on from there, with a --ledger in a later session too.",
         ) from None
     assert found is not None
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,6 +165,32 @@ def test_what_no_folder_can_hold_stays_in_this_process(tmp_path: Path) -> None:
         with pytest.raises(EngineError, match="no other process can have it"):
             one.run()
         assert not list(tmp_path.iterdir())
+
+
+def test_several_questions_at_once_to_one_model_end_in_any_order(tmp_path: Path) -> None:
+    lifted = lift(Alone(tiny("gpt2")))
+    reference = reference_for(lifted, tmp_path)
+
+    with ExitStack() as first, ExitStack() as second:
+        for stack in (first, second):
+            stack.enter_context(at_hand(reference, lifted))
+        first.close()
+        assert opened(reference) is lifted
+    with pytest.raises(EngineError, match="no other process can have it"):
+        opened(reference)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process is forked here")
+def test_a_forked_process_has_no_live_model(tmp_path: Path) -> None:
+    """It would wait for torch's threads, which did not come along."""
+    lifted = lift(Alone(tiny("gpt2")))
+    one = task(lifted, tmp_path)
+
+    with at_hand(one.reference, lifted), ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        failure = pool.submit(done, one).exception()
+
+    assert isinstance(failure, EngineError)
+    assert "no other process can have it" in failure.what
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from garage_nb.errors import BuildError, InputError
+from garage_nb.errors import BuildError, EngineError, InputError
 from garage_nb.garage import Garage
 from tests.families import HIDDEN, saved
 
@@ -55,6 +55,7 @@ ASKED: dict[str, Callable[[Garage], Any]] = {
     "ablation": lambda g: g.ablation(TEXTS, target="a", metric="probability"),
     "sweep": lambda g: g.sweep(PROMPT),
     "similarity": lambda g: g.similarity(PROMPT),
+    "survey": lambda g: g.survey(TEXTS, stats="norm,loss", sweep="ffn_1", on="here"),
 }
 
 
@@ -104,6 +105,9 @@ def test_neurons_and_what_they_add(tmp_path: Path) -> None:
 def test_what_needs_every_weight_in_memory_is_refused(pair: Pair) -> None:
     with pytest.raises(BuildError, match="not in memory"):
         pair[1].build()
+    with pytest.raises(EngineError, match="workers open a model whole") as refused:
+        pair[1].survey(TEXTS, on="pool:1")
+    assert "--on here" in refused.value.hint
 
 
 def test_verify_and_the_fingerprint_read_what_is_on_disk(tmp_path: Path) -> None:

@@ -43,12 +43,15 @@ def _object(where: str, line: object) -> Raw:
     try:
         found = json.loads(said)
     except json.JSONDecodeError as error:
-        return SetAside(
-            where, f"it is no JSON from column {error.colno} on: {error.msg.removesuffix(' at')}", beginning(said)
-        )
+        return SetAside(where, f"it is no JSON from column {error.colno} on: {_wrong(error)}", beginning(said))
     except (ValueError, RecursionError):
         return SetAside(where, "it is JSON that cannot be read", beginning(said))
     return (where, found) if isinstance(found, dict) else SetAside(where, "it is no JSON object", beginning(said))
+
+
+def _wrong(error: json.JSONDecodeError) -> str:
+    """Without the words that lead to a place: the column has been said."""
+    return error.msg.removesuffix(" at").removesuffix(" starting")
 
 
 def _bytes(path: Path) -> Iterator[bytes]:

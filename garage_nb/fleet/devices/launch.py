@@ -67,7 +67,7 @@ def demand_plan(model: Any, ranks: int) -> None:
             "Load it over several devices in one process: --device-map auto.",
         )
     counts = {name: count for name in _COUNTS if (count := getattr(config, name, None))}
-    odd = [f"{count} {name}" for name, count in counts.items() if count % ranks]
+    odd = [f"{count} {name}" for name, count in counts.items() if ranks > 1 and count % ranks]
     if ranks < 2 or odd:
         fit = [number for number in range(2, min(counts.values()) + 1) if not any(c % number for c in counts.values())]
         raise InputError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import BrokenExecutor, CancelledError
+from concurrent import futures
+from concurrent.futures import BrokenExecutor
 
-from ...errors import EngineError, GarageError, LedgerError, ModelNotFoundError, UnsupportedModelError
+from ...errors import CancelledError, EngineError, GarageError, LedgerError, ModelNotFoundError, UnsupportedModelError
 from ...plain import one_line, shorten
 from .died import WorkerDied
 from .task import Report, versions
@@ -18,6 +19,8 @@ def why_of(error: BaseException) -> str:
     if isinstance(error, _EVERYBODYS):
         raise error
     if isinstance(error, CancelledError):
+        raise cancelled() from error
+    if isinstance(error, futures.CancelledError):
         raise EngineError(
             "Somebody else called off what was under way.", "What was done is kept; run it again to go on."
         ) from error
@@ -29,7 +32,12 @@ def why_of(error: BaseException) -> str:
     if isinstance(error, BrokenExecutor | WorkerDied):
         return "its worker died of it"
     said = error.what if isinstance(error, GarageError) else f"{type(error).__name__}: {error}"
-    return shorten(one_line(said), _LONGEST)
+    return shorten(one_line(said).rstrip(".: "), _LONGEST)
+
+
+def cancelled() -> CancelledError:
+    """A run of it was stopped, or all of it."""
+    return CancelledError("It was cancelled before it was done.", "What was done is kept: run it again.")
 
 
 def demand_versions(report: Report) -> None:

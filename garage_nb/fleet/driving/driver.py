@@ -13,10 +13,10 @@ from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...errors import CancelledError, EngineError, LedgerError
+from ...errors import EngineError, LedgerError
 from ..corpus.text import SetAside
 from ..engines.crew import Crew
-from .blame import demand_versions, why_of
+from .blame import cancelled, demand_versions, why_of
 from .flight import Flight
 from .job import Job
 from .ledger import Ledger
@@ -58,7 +58,7 @@ def drive(
     try:
         while work.goes_on():
             if cancel is not None and cancel.asked:
-                raise CancelledError("It was cancelled before it was done.", "What was done is kept: run it again.")
+                raise cancelled()
             yield from work.due()
             if tell is not None:
                 tell(work.progress())

@@ -27,7 +27,9 @@ class Ledger:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _refused("made", self.folder, error) from error
+            raise LedgerError(
+                f"The ledger cannot be made, {reason(error)}: {self.folder}", "Name a folder that can be written."
+            ) from error
         self._sweep()
 
     def __contains__(self, key: str) -> bool:

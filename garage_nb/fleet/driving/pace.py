@@ -15,7 +15,7 @@ FEWEST = 8  # tasks that count as recent, however long they took
 @dataclass(frozen=True)
 class Progress:
     """Of tasks: `done` so far, of which `from_ledger` were there before; `aside` counts pieces. `rate` is of tasks a
-    second that were run lately, None before the first.
+    second that were run lately, from the first one on, so without what getting ready took. None before the second.
     """
 
     done: int
@@ -36,7 +36,7 @@ class Pace:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._done = self._found = self._aside = 0
-        self._recent = deque([self._began])  # when the first began, then when each was done
+        self._recent: deque[float] = deque()  # when each was done that was run
 
     def step(self, job: Job) -> None:
         """One more whose result is there."""
@@ -44,15 +44,13 @@ class Pace:
         self._aside += len(job.aside)
         if job.has_run:
             self._recent.append(time.monotonic())
-            return
-        self._found += 1
-        if len(self._recent) == 1:
-            self._recent[0] = time.monotonic()
+        else:
+            self._found += 1
 
     def progress(self, under_way: int) -> Progress:
         now = time.monotonic()
         while len(self._recent) > FEWEST and self._recent[0] < now - RECENT:
             self._recent.popleft()
-        ran = len(self._recent) - 1
-        rate = ran / (now - self._recent[0]) if ran else None
+        since = now - self._recent[0] if self._recent else 0.0
+        rate = (len(self._recent) - 1) / since if len(self._recent) > 1 and since else None
         return Progress(self._done, self._found, self._aside, under_way, now - self._began, rate)

@@ -88,13 +88,15 @@ def _quiet(name: str) -> Iterator[None]:
 
 @contextmanager
 def theirs(client: Any) -> Iterator[Any]:
-    """A client that somebody gave, and keeps. InputError for anything else."""
+    """A client that somebody gave, and keeps. InputError for anything else, and for one that is closed."""
     from distributed import Client
 
     if not isinstance(client, Client):
         raise InputError(f"A {type(client).__name__} is no Dask client.", "Give the client itself: Client(cluster).")
     if client.asynchronous:
         raise InputError("This Dask client is asynchronous.", "Give one that was made without asynchronous=True.")
+    if client.status == "closed":
+        raise InputError("This Dask client is closed.", "Give one that is open: Client(cluster).")
     yield client
 
 

@@ -48,7 +48,8 @@ class Losses(Reading):
 
     @property
     def variants(self) -> dict[str, Scale]:
-        return {f"{part} x {factor:g}": Scale(part, factor) for part, factor in product(self.parts, self.factors)}
+        each = product(self.parts, self.factors)
+        return {f"{part} x {factor!r}".removesuffix(".0"): Scale(part, factor) for part, factor in each}
 
     def begin(self, passage: Passage) -> Finish:
         demand_predicts(passage.lifted.model)

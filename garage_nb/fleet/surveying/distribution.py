@@ -91,7 +91,15 @@ def of_neurons(rates: np.ndarray) -> Distribution:
 
 def of_answers(named: Count) -> Distribution:
     """The share of texts whose label was told, of counts (labels, labels), with Wilson's interval."""
-    right, total = int(named.counts.trace()), int(named.counts.sum())
+    return _of_share(int(named.counts.trace()), int(named.counts.sum()))
+
+
+def of_commonest(named: Count) -> Distribution:
+    """What always the same answer tells, the most frequent label, of the same counts: a row a true label."""
+    return _of_share(int(named.counts.sum(1).max()), int(named.counts.sum()))
+
+
+def _of_share(right: int, total: int) -> Distribution:
     if not total:
         return Distribution("texts", 0)
     share = right / total

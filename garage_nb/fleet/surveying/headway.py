@@ -9,7 +9,7 @@ from ...plain import count
 
 @dataclass(frozen=True)
 class Headway:
-    """`texts` are done, of `total` where that is known; `rate` is texts a second lately, None before the first."""
+    """`texts` are done, of `total` where that is known; `rate` is texts a second lately, None at first."""
 
     texts: int = 0
     aside: int = 0

@@ -29,7 +29,7 @@ from ..readings.statistics import Statistics
 from .aside import LeftOut
 from .distribution import COLUMNS, Distribution
 from .headway import Headway
-from .told import DEFINED, not_finite, told
+from .told import DEFINED, HEADS, not_finite, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ class Survey(Drawn):
 
     def _columns(self, measure: str, parts: Sequence[str]) -> Iterator[Column]:
         found = [self.found[part, measure] for part in parts]
-        yield Column(head(measure, self._tau), [one.mean for one in found], bar=True)
+        yield Column(HEADS.get(measure) or head(measure, self._tau), [one.mean for one in found], bar=True)
         if any(math.isfinite(end) for one in found for end in one.spread):
             for number, name in enumerate(found[0].ends):
                 yield Column(name, [one.spread[number] for one in found])
@@ -160,8 +160,10 @@ class Survey(Drawn):
         """What else the numbers depend on."""
         if edits := self.plan.edited.number:
             yield f"{count(edits, 'edit')} in force"
-        if bad := not_finite(self.record):
-            yield f"NaN or infinite, and left out: {'; '.join(f'{count(n, 'token')} at {part}' for part, n in bad)}"
+        if bad := not_finite(self.plan.readings, self.record):
+            part, tokens = next(iter(bad.items()))
+            more = f" and {count(len(bad) - 1, 'more place')}" if len(bad) > 1 else ""
+            yield f"NaN or infinite, and left out: {count(tokens, 'token')} of {part}{more}"
 
     def _made(self) -> str:
         return f"engine {self.engine}, digest {self.digest[:DIGITS]}"

@@ -21,7 +21,7 @@ from ..driving.ledger import Ledger
 from ..engines.crew import Crew
 from ..readings.plan import COUNTED, Plan
 from ..readings.probe import Probe, fitted, tries
-from ..reference import at_hand, reference_for
+from ..reference import at_hand, reference_on
 from .aside import LeftOut
 from .headway import Headway
 from .one_pass import OnePass
@@ -46,7 +46,7 @@ def surveys(
     probe = next((one for one in plan.readings if isinstance(one, Probe)), None)
     if probe is not None and corpus.once:
         raise InputError(f"A probe reads a corpus twice, and {corpus.name} can be read once.", "Give a list or a file.")
-    reference = reference_for(lifted, ledger.folder)
+    reference = reference_on(crew, lifted, ledger.folder)
     found = Survey(lifted.info["model_id"], corpus.name, plan, {}, LeftOut(), Headway(), crew.name, whole=False)
     one_pass = partial(OnePass, reference, crew=crew, ledger=ledger, rows=rows, cancel=cancel)
     with crew, at_hand(reference, lifted):
@@ -56,7 +56,7 @@ def surveys(
             yield found
         found = replace(found, aside=LeftOut(first.aside))
         if probe is not None:
-            for tried in _tried(found, probe, one_pass, _other_half(corpus, lifted), ledger):
+            for tried in _tried(found, probe, one_pass, _other_half(corpus, lifted, found.aside), ledger):
                 found = tried
                 yield found
     yield replace(found, whole=True)
@@ -76,5 +76,8 @@ def _tried(
         yield replace(found, plan=whole, record={**first, **named}, aside=left_out, headway=second.headway)
 
 
-def _other_half(corpus: Corpus, lifted: Lifted) -> Iterator[Text]:
-    return (text for text in texts_of(corpus, lifted) if isinstance(text, Text) and tries(text))
+def _other_half(corpus: Corpus, lifted: Lifted, aside: LeftOut) -> Iterator[Text]:
+    """But for what the first pass has set aside."""
+    out = {one.where for one in aside}
+    sound = (text for text in texts_of(corpus, lifted) if isinstance(text, Text))
+    return (text for text in sound if tries(text) and text.where not in out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import singledispatch
 from typing import Any
 
@@ -12,16 +12,17 @@ from ..readings.probe import Probe, Tried
 from ..readings.reading import Reading
 from ..readings.record import Record
 from ..readings.statistics import Statistics
-from .distribution import Distribution, of_answers, of_losses, of_neurons, of_texts, of_tokens
+from .distribution import Distribution, of_answers, of_commonest, of_losses, of_neurons, of_texts, of_tokens
 
 Row = tuple[str, str, Distribution]  # part, measure, and how it is spread
 RATE, LOSS, CHANGE, RIGHT = "firing rate", "loss", "change of loss", "labels told"
-AS_IT_IS = "as it is"
+AS_IT_IS, COMMONEST = "as it is", "always the commonest"
 DEFINED = {
     LOSS: "loss of the next token, nats",
     CHANGE: "change of a text's loss by scaling, nats",
     RIGHT: "share of labels told",
 }
+HEADS = {LOSS: "loss, nats", CHANGE: "change of loss, nats", RIGHT: "share of labels told"}
 
 
 @singledispatch
@@ -68,14 +69,16 @@ def _(reading: Tried, record: Record) -> Iterator[Row]:
     for place in reading.layers:
         if f"{place} named" in record:
             yield place, RIGHT, of_answers(_held(record, f"{place} named"))
+    if f"{reading.layers[0]} named" in record:
+        yield COMMONEST, RIGHT, of_commonest(_held(record, f"{reading.layers[0]} named"))
 
 
-def not_finite(record: Record) -> Iterator[tuple[str, int]]:
-    """Parts, or the loss, and at how many tokens they were NaN or infinite; those are in no distribution."""
-    for name, kind in record.items():
-        part = LOSS if name == "not finite" else name.removesuffix(" non-finite")
-        if part != name and kind.counts:
-            yield part, int(kind.counts)
+def not_finite(readings: Sequence[Reading], record: Record) -> dict[str, int]:
+    """At how many tokens a part, or the loss, was NaN or infinite, where it was. They are in no distribution."""
+    places = [place for one in readings if isinstance(one, Statistics) for place in one.layers]
+    names = {**{place: f"{place} non-finite" for place in places}, LOSS: "not finite"}
+    counts = {part: int(_held(record, name).counts) for part, name in names.items() if name in record}
+    return {part: number for part, number in counts.items() if number}
 
 
 def _held(record: Record, name: str) -> Any:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from ...analyze.judging.exercise import Exercise
 from ...fleet.engines.crew import Crew
-from ...fleet.engines.here import Here
-from ...fleet.reference import Reference, at_hand, opened, reference_for
+from ...fleet.reference import Reference, at_hand, opened, reference_on
 from ...registry.lift import Lifted
 from ..studies.ground import Ground
 from ..studies.own_ground import own_ground
@@ -47,10 +46,10 @@ class Own:
     def named(self, crew: Crew, folder: Path) -> Iterator[Callable[[Needs], NamedOwn]]:
         """While this stands, this process opens the live models; others what is at their places, or in that folder.
 
-        Errors as of `reference_for`.
+        Errors as of `reference_on`.
         """
         models = (self.target, *self.others)
-        named = [Reference.of(one) if isinstance(crew, Here) else reference_for(one, folder) for one in models]
+        named = [reference_on(crew, one, folder) for one in models]
         with ExitStack() as stack:
             for reference, lifted in zip(named, models, strict=True):
                 stack.enter_context(at_hand(reference, lifted))

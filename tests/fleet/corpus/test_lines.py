@@ -16,7 +16,7 @@ from garage_nb.fleet.corpus.text import SetAside
 BROKEN = {
     b"": "it is empty",
     b"nope": "it is no JSON from column 1 on: Expecting value",
-    b'{"text": "cut of': "it is no JSON from column 10 on: Unterminated string starting",
+    b'{"text": "cut of': "it is no JSON from column 10 on: Unterminated string",
     b'["a"]': "it is no JSON object",
     b"null": "it is no JSON object",
     b'{"title": "x"}': "it has no 'text'",

@@ -192,7 +192,9 @@ def test_a_model_without_a_plan_is_refused() -> None:
         Garage(tiny("gpt2")).launch("capture hello")
 
 
-@pytest.mark.parametrize(("ranks", "said"), [(1, "that is no split"), (3, "4 num_attention_heads")])
+@pytest.mark.parametrize(
+    ("ranks", "said"), [(0, "that is no split"), (1, "that is no split"), (3, "4 num_attention_heads")]
+)
 def test_a_split_that_does_not_come_out_even_is_refused(ranks: int, said: str) -> None:
     with pytest.raises(InputError, match=said) as refused:
         Garage(tiny("llama")).launch("capture hello", ranks=ranks)
@@ -201,7 +203,14 @@ def test_a_split_that_does_not_come_out_even_is_refused(ranks: int, said: str) -
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("verify", "verify is not run"), ("", "nothing to run"), ("captur hi", "no verb"), ("'", "quot")]
+    ("line", "said"),
+    [
+        ("verify", "launch does not run verify"),
+        ("", "nothing to run"),
+        ("captur hi", "no verb"),
+        ("'", "quot"),
+        ("capture hi --nope", "Unknown option: --nope"),
+    ],
 )
 def test_lines_that_are_not_for_several_are_refused_before_any_starts(line: str, said: str) -> None:
     with pytest.raises(InputError, match=said):

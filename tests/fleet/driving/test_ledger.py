@@ -104,7 +104,8 @@ def test_a_folder_nobody_may_write_is_read(tmp_path: Path, monkeypatch: pytest.M
 def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
 
-    with pytest.raises(LedgerError, match="cannot be made"):
+    with pytest.raises(LedgerError, match="cannot be made") as refused:
         Ledger(tmp_path / "file")
 
+    assert refused.value.hint == "Name a folder that can be written."
     assert (tmp_path / "file").read_text() == "mine"

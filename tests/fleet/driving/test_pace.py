@@ -35,13 +35,15 @@ def test_what_was_in_the_ledger_has_no_rate(clock: Clock) -> None:
     stepped(counted, 1000, has_run=False)
 
     assert counted.progress(0).rate is None
+    stepped(counted, 1, has_run=True)
+    assert counted.progress(0).rate is None
     clock.now += 2
     stepped(counted, 4, has_run=True)
     told = counted.progress(3)
 
-    assert (told.done, told.from_ledger, told.under_way, told.seconds) == (1004, 1000, 3, 52)
+    assert (told.done, told.from_ledger, told.under_way, told.seconds) == (1005, 1000, 3, 52)
     assert told.rate == 2
-    assert told.left(1014) == 5
+    assert told.left(1015) == 5
 
 
 def test_the_rate_forgets_how_it_was_long_ago(clock: Clock) -> None:

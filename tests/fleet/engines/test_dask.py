@@ -178,6 +178,10 @@ def test_what_is_no_client_to_wait_for_is_refused(crew: DaskCrew, client: Any) -
                 DaskCrew(client=theirs).__enter__()
 
     asyncio.run(refused())
+    with distributed.Client(crew.address, set_as_default=False) as over:
+        pass
+    with pytest.raises(InputError, match="is closed"):
+        DaskCrew(client=over).__enter__()
     with pytest.raises(InputError, match="A ClientExecutor is no Dask client"):
         DaskCrew(client=client.get_executor()).__enter__()
 

@@ -171,6 +171,14 @@ def test_losses_are_those_of_the_model_and_differ_as_its_texts_do() -> None:
     assert float(found["change layer_1 x 0.5"].std) == pytest.approx(apart.std(), rel=1e-4)
 
 
+def test_factors_that_are_nearly_alike_are_two_variants() -> None:
+    assert list(Losses(("layer_1",), (2.0, 0.1234567, 0.1234568)).variants) == [
+        "layer_1 x 2",
+        "layer_1 x 0.1234567",
+        "layer_1 x 0.1234568",
+    ]
+
+
 def test_what_cannot_be_told_apart_is_read_one_by_one() -> None:
     """A pattern is as wide as its text is long, and padding would be in it."""
     lifted = lift(tiny("llama"))

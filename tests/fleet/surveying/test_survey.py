@@ -99,7 +99,7 @@ def test_losses_are_those_of_transformers(garage: Garage, found: Survey) -> None
     handle.remove()
 
     told = found.found["ffn_1 x 0", "change of loss"]
-    assert found.found["untouched", "loss"].mean == pytest.approx(np.average(plain, weights=tokens), rel=1e-5)
+    assert found.found["as it is", "loss"].mean == pytest.approx(np.average(plain, weights=tokens), rel=1e-5)
     assert found.found["ffn_1 x 0", "loss"].mean == pytest.approx(np.average(without, weights=tokens), rel=1e-5)
     assert told.mean == pytest.approx(np.mean(np.subtract(without, plain)), rel=1e-4, abs=1e-6)
     assert told.low < told.mean < told.high
@@ -115,6 +115,8 @@ def test_the_edits_in_force_belong_to_the_question(garage: Garage) -> None:
     plain = garage.survey(TEXTS, on="here")
 
     assert tuned.digest != plain.digest
+    assert "1 edit in force" in repr(tuned)
+    assert "in force" not in repr(plain)
     assert tuned.found["layer_0", "norm"].mean == pytest.approx(2 * plain.found["layer_0", "norm"].mean, rel=1e-6)
 
 
@@ -134,7 +136,7 @@ def test_what_is_interrupted_goes_on_from_its_ledger(garage: Garage, tmp_path: P
     asked: dict[str, Any] = {"batch": 4, "ledger": str(tmp_path)}
 
     for _ in range(3):
-        with pytest.raises(CancelledError, match="interrupted after") as refused:
+        with pytest.raises(CancelledError, match=r"interrupted after \d+ texts had been added up\.") as refused:
             garage.survey(TEXTS, on=Pressed(after=3), **asked)
         assert "What was read is kept" in refused.value.hint
     assert len(list(tmp_path.glob(f"*{ENDING}"))) == 9
@@ -144,6 +146,23 @@ def test_what_is_interrupted_goes_on_from_its_ledger(garage: Garage, tmp_path: P
     assert last.ran == 1
     assert found.digest == whole.digest
     assert found.texts == len(TEXTS)
+
+
+def test_a_run_that_is_stopped_ends_the_survey(garage: Garage, tmp_path: Path) -> None:
+    """As `%garage stop` does from another thread."""
+    runs = iter(range(len(TEXTS)))
+
+    def hear(*given: Any) -> None:
+        if next(runs) == 3:
+            garage.stop()
+
+    handle = garage.model.transformer.h[0].register_forward_hook(hear)
+    with pytest.raises(CancelledError, match="before it was done") as refused:
+        garage.survey(TEXTS, on="here", batch=4, ledger=str(tmp_path))
+    handle.remove()
+
+    assert "What was done is kept" in refused.value.hint
+    assert len(list(tmp_path.glob(f"*{ENDING}"))) == 3
 
 
 def test_damaged_results_are_made_again(garage: Garage, tmp_path: Path) -> None:
@@ -169,11 +188,31 @@ def test_a_label_is_read_off_on_texts_the_map_has_not_seen(garage: Garage) -> No
     by_chance = [{**row, "kind": "high" if coin > 0.5 else "low"} for row, coin in zip(rows, coins, strict=True)]
 
     told = garage.survey(rows, probe="kind", on="here").found["layer_2", "labels told"]
-    chance = garage.survey(by_chance, probe="kind", on="here").found["layer_2", "labels told"]
+    guessed = garage.survey(by_chance, probe="kind", on="here").found
+    chance, commonest = guessed["layer_2", "labels told"], guessed["always the commonest", "labels told"]
 
     assert 0.3 * len(rows) < told.count < 0.7 * len(rows)
     assert told.low > 0.9
     assert chance.low < 0.55
+    assert 0.5 <= commonest.mean < 0.55
+    assert commonest.count == chance.count
+
+
+def test_a_text_that_fails_is_set_aside_once_though_a_probe_reads_twice(garage: Garage) -> None:
+    rows = [{"text": [*text, 63], "kind": "odd" if number % 2 else "even"} for number, text in enumerate(TEXTS)]
+    bad = {f"text {number}" for number, text in enumerate(TEXTS) if 62 in text}
+
+    def refuse(module: Any, given: tuple[torch.Tensor, ...]) -> None:
+        if (given[0] == 62).any():
+            raise ValueError("62 cannot be read")
+
+    handle = garage.model.transformer.wte.register_forward_pre_hook(refuse)
+    found = garage.survey(rows, probe="kind", on="here")
+    handle.remove()
+
+    assert len(found.aside) == len(bad) > 4
+    assert {one.where for one in found.aside} == bad
+    assert found.texts == len(rows) - len(bad)
 
 
 def test_a_probe_of_what_can_be_read_once_is_refused(garage: Garage) -> None:
@@ -208,6 +247,26 @@ def test_what_was_set_aside_is_named(tmp_path: Path) -> None:
 def test_what_cannot_be_asked(garage: Garage, asked: dict[str, Any], error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         garage.survey(TEXTS, **{"on": "here", **asked})
+
+
+def test_tokens_that_are_not_finite_are_left_out_and_told() -> None:
+    model = tiny("gpt2")
+    with torch.no_grad():
+        model.transformer.wte.weight[5] = torch.nan
+
+    found = Garage(model).survey([[9, 10], [11, 5]], on="here")
+
+    assert found.found["layer_0", "norm"].count == 2  # with no weight a token looks at the next one too
+    assert "NaN or infinite, and left out: 2 tokens of layer_0 and 2 more places" in " ".join(repr(found).split())
+
+
+def test_a_table_says_what_its_columns_are(found: Survey) -> None:
+    statistics, firing, loss, change = repr(found).split("mean over")[1:]
+
+    assert statistics.split().count("5") == 4  # three statistics, and the line above them
+    assert firing.split("\n")[1].split() == ["firing", "rate", "5", "%", "95", "%"]
+    assert loss.split("\n")[1].split() == ["loss,", "nats"]
+    assert change.split("\n")[1].split() == ["change", "of", "loss,", "nats", "from", "to"]
 
 
 def test_what_was_not_read_cannot_be_looked_at(found: Survey) -> None:
