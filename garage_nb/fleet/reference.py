@@ -134,6 +134,8 @@ def _saved(lifted: Lifted, saved: Reference) -> Reference:
     try:
         with put_folder(Path(saved.place)) as beside:
             write_model(lifted.model, beside)
+            if lifted.tokenizer is not None:
+                lifted.tokenizer.save_pretrained(beside)
             _checked(replace(saved, place=str(beside)))
     except EngineError:
         return replace(saved, place="")

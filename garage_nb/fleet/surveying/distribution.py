@@ -66,7 +66,8 @@ COLUMNS = tuple(item.name for item in fields(Distribution))
 
 def of_tokens(tally: Tally, number: int, counts: np.ndarray) -> Distribution:
     """One statistic of a tally; quantiles are read off `counts` on the grid, to 1/32 of themselves."""
-    p5, p50, p95 = (quantile(counts, share) for share in (0.05, 0.5, 0.95))
+    least, most = float(tally.low[number]), float(tally.high[number])
+    p5, p50, p95 = (min(max(quantile(counts, share), least), most) for share in (0.05, 0.5, 0.95))
     return _of("tokens", tally, (number,), p5=p5, p50=p50, p95=p95)
 
 
