@@ -37,7 +37,7 @@ def test_interrupted_at_work(tmp_path: Path) -> None:
 
 
 def test_interrupted_while_a_pool_works(tmp_path: Path) -> None:
-    tasks = sums(60, folder=str(tmp_path))
+    tasks, before = sums(60, folder=str(tmp_path)), workers_of(os.getpid())
     goal = 10
 
     def interrupt(progress: Progress) -> None:
@@ -48,10 +48,10 @@ def test_interrupted_while_a_pool_works(tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             driven(tasks, tmp_path / "ledger", "pool:2", tell=interrupt)
         assert goal <= len(kept(tmp_path / "ledger")) < 60
-        assert not workers_of(os.getpid())
+        assert workers_of(os.getpid()) == before
 
     assert driven(tasks, tmp_path / "ledger", "pool:2") == results(tasks)
-    assert not workers_of(os.getpid())
+    assert workers_of(os.getpid()) == before
 
 
 def workers_of(process: int) -> list[psutil.Process]:

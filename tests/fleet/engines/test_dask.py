@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,8 @@ def test_what_is_no_client_to_wait_for_is_refused(crew: DaskCrew, client: Any) -
             with pytest.raises(InputError, match="asynchronous"):
                 DaskCrew(client=theirs).__enter__()
 
-    asyncio.run(refused())
+    with ThreadPoolExecutor(1) as elsewhere:  # a browser of other tests may have a loop here
+        elsewhere.submit(asyncio.run, refused()).result()
     with distributed.Client(crew.address, set_as_default=False) as over:
         pass
     with pytest.raises(InputError, match="is closed"):
