@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.resident import measured, needs_proc
+
 SCRIPT = """
 import json, sys, tempfile
 from functools import reduce
@@ -64,24 +59,12 @@ print(json.dumps({
 """
 
 
-def measured(warm: int, count: int) -> dict[str, int]:
-    given_back = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back at once, not into malloc's own store
-    environment = {**os.environ, **given_back, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(warm), str(count)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    numbers: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
-    return numbers
-
-
-pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
+pytestmark = needs_proc
 
 
 def test_what_a_survey_takes_does_not_grow_with_its_texts() -> None:
     """What they hold at four layers takes twice as much, and is seen where it is kept."""
-    found = measured(100, 1000)
+    found = measured(SCRIPT, 100, 1000)
 
     states = found["tokens"] * 4 * 128 * 4
     assert found["texts"] == 1000
@@ -91,7 +74,7 @@ def test_what_a_survey_takes_does_not_grow_with_its_texts() -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_texts_take_less_than_fifty_megabytes_more_than_a_hundred() -> None:
-    found = measured(100, 10_000)
+    found = measured(SCRIPT, 100, 10_000)
 
     assert found["texts"] == 10_000
     assert found["kept"] > 250e6

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.resident import measured, needs_proc
+
 SCRIPT = """
 import json, sys
 import torch
@@ -45,24 +40,12 @@ print(json.dumps({
 """
 
 
-def measured(prompts: int, layers: str = "", warm: int = 50) -> dict[str, int]:
-    given_back = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back at once, not into malloc's own store
-    environment = {**os.environ, **given_back, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(prompts), layers, str(warm)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    numbers: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
-    return numbers
-
-
-pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
+pytestmark = needs_proc
 
 
 def test_what_a_scan_takes_does_not_grow_with_the_prompts() -> None:
     """Their states would take 25 MB. Keeping them twice over is seen, so the measure can see."""
-    found = measured(60, "layer_*", warm=15)
+    found = measured(SCRIPT, 60, "layer_*", 15)
     states = found["tokens"] * found["places"] * 256 * 4
 
     assert states > 25e6
@@ -74,7 +57,7 @@ def test_what_a_scan_takes_does_not_grow_with_the_prompts() -> None:
 @pytest.mark.slow
 def test_two_thousand_prompts_take_less_than_fifty_megabytes() -> None:
     """All places of twelve layers; their states would take 6 GB."""
-    found = measured(2000)
+    found = measured(SCRIPT, 2000, "", 50)
 
     assert found["tokens"] * found["places"] * 256 * 4 > 3.5e9
     assert found["grown"] < 50e6
