@@ -17,7 +17,7 @@ from .levels import counted_levels
 from .reading import Finish, Passage, Reading
 from .record import Record
 
-PIECE = 1 << 17  # entries of which everything stays in a processor's own memory
+PIECE = 1 << 18  # entries of which everything stays in a processor's own memory
 
 
 @dataclass(frozen=True, eq=False)
