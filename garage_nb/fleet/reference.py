@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +24,7 @@ from ..inject.edit import name_of
 from ..registry.lift import Lifted, lift
 from .engines.crew import Crew
 from .engines.here import Here
+from .hand import Hand
 from .written import write_model
 
 NAMELESS = ("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "name_or_path")
@@ -73,26 +72,15 @@ def opened(reference: Reference) -> Lifted:
 
     EngineError where it cannot be loaded, or is not the one that was named.
     """
-    live = (lifted for known, lifted in reversed(_AT_HAND.copy()) if known == reference)
-    return next(live, None) or _loaded(reference)
+    return _LIVE.find(reference) or _loaded(reference)
 
 
-@contextmanager
-def at_hand(reference: Reference, lifted: Lifted) -> Iterator[None]:
-    """While this stands, tasks that run in this process work on the live model; several may stand, and end in any
-    order.
-    """
-    entry = (reference, lifted)
-    _AT_HAND.append(entry)
-    try:
-        yield
-    finally:
-        _AT_HAND.remove(entry)
+def at_hand(reference: Reference, lifted: Lifted) -> AbstractContextManager[None]:
+    """While this stands, tasks that run in this process work on the live model."""
+    return _LIVE.holding(reference, lifted)
 
 
-_AT_HAND: list[tuple[Reference, Lifted]] = []
-if hasattr(os, "register_at_fork"):  # torch's threads stay behind, and a live model would wait for them for ever
-    os.register_at_fork(after_in_child=_AT_HAND.clear)
+_LIVE: Hand[Reference, Lifted] = Hand()
 
 
 def reference_on(crew: Crew, lifted: Lifted, folder: str | Path) -> Reference:

@@ -16,7 +16,7 @@ from .distribution import Distribution, of_answers, of_commonest, of_losses, of_
 
 Row = tuple[str, str, Distribution]  # part, measure, and how it is spread
 RATE, LOSS, CHANGE, RIGHT = "firing rate", "loss", "change of loss", "labels told"
-AS_IT_IS, COMMONEST = "as it is", "always the commonest"
+AS_IT_IS, COMMONEST = "as it is", "commonest label"
 DEFINED = {
     LOSS: "loss of the next token, nats",
     CHANGE: "change of a text's loss by scaling, nats",

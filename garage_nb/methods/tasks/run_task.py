@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ import torch
 from ...core.sealed import digest
 from ...errors import REFUSALS, EngineError
 from ...fleet.driving.task import Task
+from ...fleet.hand import Hand
 from ..bench import marks_under
 from ..claim import Effort
 from ..claims.table import proposal
@@ -25,7 +26,7 @@ from . import answer
 from .begun import Begun, NamedGround
 
 _TURN = threading.Lock()
-_AT_HAND: dict[str, Begun] = {}
+_READY: Hand[str, Begun] = Hand()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class RunTask:
     def run(self) -> bytes:
         """What a study refuses is an answer too. EngineError where this machine would try something else."""
         with _TURN, one_thread():
-            begun = _AT_HAND.get(self.begun) or _opened(self.claim, self.effort, self.ground)
+            begun = _READY.find(self.begun) or _opened(self.claim, self.effort, self.ground)
             self._demand_same(begun)
             try:
                 return answer.of_marks(marks_under(begun.claim, begun.study, begun.items, self.seed))
@@ -73,13 +74,10 @@ class RunTask:
 @contextmanager
 def at_hand(several: Sequence[Begun]) -> Iterator[None]:
     """Runs in this process use these, and open nothing again."""
-    mine = {one.digest: one for one in several}
-    _AT_HAND.update(mine)
-    try:
+    with ExitStack() as stack:
+        for one in several:
+            stack.enter_context(_READY.holding(one.digest, one))
         yield
-    finally:
-        for key in mine:
-            _AT_HAND.pop(key, None)
 
 
 @contextmanager
